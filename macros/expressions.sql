@@ -1,0 +1,69 @@
+{# Expressions that several models share. Each is one SQL expression. #}
+
+{% macro as_of_date() %}
+  {#- The day every figure is true for; resolved once a run, in int_as_of_date. -#}
+  (select as_of_date from {{ ref('int_as_of_date') }})
+{%- endmacro %}
+
+{% macro scoped_id(column, scope) %}
+  {#- Product, store, campaign and coupon numbers are unique within a scope that source systems may share. -#}
+  {{ scope }} || ':' || {{ column }}
+{%- endmacro %}
+
+{% macro content_hash(columns, relation) %}
+  {#- Equal rows have equal hashes; NULL differs from the empty text. -#}
+  md5(
+    {%- for column in columns %}
+            {{ "|| '|' || " if not loop.first }}coalesce(cast({{ relation }}.{{ column }} as varchar), '\N')
+    {%- endfor %}
+        )
+{%- endmacro %}
+
+{% macro sum_if_all_known(amount) %}
+  {#- A sum with an unknown part is unknown: adding the rest up would understate it. -#}
+  case when count(*) = count({{ amount }}) then sum({{ amount }}) end
+{%- endmacro %}
+
+{% macro tie_safe_score(value, bands, ties='lowest') %}
+  {#- Score 1..bands by rank: least(bands, 1 + floor(bands * (rank - 1) / n)). Equal values share one rank, so equal
+      customers are never split. `value`: an order-by expression, worst first; ties: lowest or middle rank. -#}
+  cast(least({{ bands }}, 1 + floor({{ bands }} * (
+    rank() over (order by {{ value }})
+    {%- if ties == 'middle' %} + (count(*) over (partition by {{ value.split(' ')[0] }}) - 1) / 2.0{% endif %} - 1
+  ) / (count(*) over ()))) as integer)
+{%- endmacro %}
+
+{% macro meets_cutoff(value, rule) %}
+  {#- true where value reaches the cut-off over all rows. rule: mean, median, quantile:0.8 or an amount.
+      The mean is compared cross-multiplied, so that equal customers never fall on two sides by rounding. -#}
+  {%- set rule = rule | string -%}
+  {%- if rule == 'mean' -%}
+  cast({{ value }} as decimal(38, 4)) * count(*) over () >= sum({{ value }}) over ()
+  {%- elif rule == 'median' -%}
+  {{ value }} >= {{ quantile_over_all(value, 0.5) }}
+  {%- elif rule.startswith('quantile:') -%}
+  {{ value }} >= {{ quantile_over_all(value, rule.split(':')[1]) }}
+  {%- else -%}
+  {{ value }} >= cast({{ rule }} as decimal(18, 4))
+  {%- endif -%}
+{%- endmacro %}
+
+{% macro negated_cutoff(rule) %}
+  {#- The cut-off of -x that means the same as `rule` on x: "at most the mean" is "-x at least the mean of -x". -#}
+  {%- set rule = rule | string -%}
+  {%- if rule in ['mean', 'median'] -%}{{ rule }}
+  {%- elif rule.startswith('quantile:') -%}quantile:{{ 1 - (rule.split(':')[1] | float) }}
+  {%- else -%}-{{ rule }}
+  {%- endif -%}
+{%- endmacro %}
+
+{% macro age_in_years(birth_date, day) %}
+  {#- Completed years of life on a day. -#}
+  cast(extract(year from {{ day }}) - extract(year from {{ birth_date }}) - case
+        when
+            extract(month from {{ day }}) * 100 + extract(day from {{ day }})
+            < extract(month from {{ birth_date }}) * 100 + extract(day from {{ birth_date }})
+            then 1
+        else 0
+    end as integer)
+{%- endmacro %}

@@ -1,0 +1,36 @@
+{# Generic tests, one query per relation. Tested themselves in tests/unit/test_generic_tests.py. #}
+
+{% test keyed_by(model, columns) %}
+  {# Fails if the columns together are NULL somewhere or the same twice. #}
+select {{ columns | join(', ') }}, count(*) as occurrences
+from {{ model }}
+group by {{ columns | join(', ') }}
+having
+    count(*) > 1
+    {%- for column in columns %}
+    or {{ column }} is null
+    {%- endfor %}
+{% endtest %}
+
+{% test within(model, column_name, values) %}
+  {# Fails if a code is NULL or outside the closed list. #}
+select {{ column_name }}, count(*) as occurrences
+from {{ model }}
+where {{ column_name }} is null or {{ column_name }} not in ('{{ values | join("', '") }}')
+group by {{ column_name }}
+{% endtest %}
+
+{% test holds(model, condition) %}
+  {# Fails if a row breaks the condition; a condition that is NULL is not broken. #}
+select *
+from {{ model }}
+where not ({{ condition }})
+{% endtest %}
+
+{% test ties_together(model, values, code, partition_by=[]) %}
+  {# Fails if rows that are equal in `values` (within the partition) carry different codes. #}
+select {{ (partition_by + values) | join(', ') }}
+from {{ model }}
+group by {{ (partition_by + values) | join(', ') }}
+having min({{ code }}) <> max({{ code }}) or count({{ code }}) not in (0, count(*))
+{% endtest %}

@@ -1,0 +1,26 @@
+-- Grain: one customer with an order or a return, with totals for all time and for the trailing window.
+with
+
+days as (
+    select * from {{ ref('int_customer_days') }}
+),
+
+flagged as (
+    select
+        *,
+        activity_date > {{ add_months(as_of_date(), -var('window_months')) }} as is_in_window
+    from days
+)
+
+select
+    customer_key,
+    min(activity_date) filter (where order_count > 0) as first_order_date,
+    max(activity_date) filter (where order_count > 0) as last_order_date,
+    cast(sum(order_count) as bigint) as order_count,
+    count(*) filter (where order_count > 0) as order_day_count,
+    cast(sum(net_sales_amount) as decimal(18, 4)) as net_sales_amount,
+    cast({{ sum_if_all_known('margin_amount') }} as decimal(18, 4)) as margin_amount,
+    cast(coalesce(sum(order_count) filter (where is_in_window), 0) as bigint) as window_order_count,
+    cast(coalesce(sum(net_sales_amount) filter (where is_in_window), 0) as decimal(18, 4)) as window_net_sales_amount
+from flagged
+group by customer_key

@@ -1,0 +1,35 @@
+-- Grain: one customer number of one source system, and the person it belongs to.
+-- The identity stage: one source record is one person for now. A real single customer view replaces this model only.
+with
+
+source_customers as (
+    select * from {{ ref('int_source_customers') }}
+),
+
+identity_key as (
+    select * from {{ source('control', 'identity_key') }}
+),
+
+hashed as (
+    select
+        source_customers.source_system,
+        source_customers.source_customer_id,
+        source_customers.known_from_date,
+        {{ pseudonym("identity_key.secret || '|person|' || source_customers.source_system || '|' || source_customers.source_customer_id") }}
+            as customer_id,
+        {{ pseudonym("identity_key.secret || '|record|' || source_customers.source_system || '|' || source_customers.source_customer_id") }}
+            as source_customer_pseudonym
+    from source_customers
+    cross join identity_key
+)
+
+select
+    source_system,
+    source_customer_id,
+    known_from_date,
+    {{ integer_key('customer_id') }} as customer_key,
+    customer_id,
+    source_customer_pseudonym,
+    'source_record' as match_basis,
+    cast(1 as double) as match_probability
+from hashed

@@ -1,0 +1,75 @@
+-- Grain: one customer number of one source system, wherever it occurs, and the first day it is known.
+with
+
+lines as (
+    {{ accepted_rows('order_lines') }}
+),
+
+records as (
+    {{ accepted_rows('customers') }}
+),
+
+contacts as (
+    select * from {{ ref('int_campaign_contacts') }}
+),
+
+redemptions as (
+    select * from {{ ref('int_coupon_redemptions') }}
+),
+
+source_systems as (
+    select * from {{ source('control', 'source_systems') }}
+),
+
+-- A record without updated_at holds for every date: it is known since the earliest.
+seen_at as (
+    select
+        source_system,
+        customer_id as source_customer_id,
+        min(ordered_at) as known_at
+    from lines
+    where customer_id is not null
+    group by source_system, customer_id
+
+    union all
+
+    select
+        source_system,
+        customer_id as source_customer_id,
+        min(coalesce(updated_at, cast('{{ var("earliest_event_date") }}' as timestamp))) as known_at
+    from records
+    group by source_system, customer_id
+),
+
+seen_on as (
+    select
+        seen_at.source_system,
+        seen_at.source_customer_id,
+        cast({{ to_local('seen_at.known_at', 'source_systems.time_zone') }} as date) as known_from_date
+    from seen_at
+    inner join source_systems
+        on seen_at.source_system = source_systems.source_system
+
+    union all
+
+    select
+        source_system,
+        source_customer_id,
+        contact_date as known_from_date
+    from contacts
+
+    union all
+
+    select
+        source_system,
+        source_customer_id,
+        redemption_date as known_from_date
+    from redemptions
+)
+
+select
+    source_system,
+    source_customer_id,
+    min(known_from_date) as known_from_date
+from seen_on
+group by source_system, source_customer_id

@@ -1,0 +1,98 @@
+-- Grain: one order line that counts, of all history, with its person and its margin.
+-- Carries integer customer keys; core puts the published text ids in their place.
+with
+
+lines as (
+    select * from {{ ref('int_order_lines__valued') }}
+),
+
+identity as (
+    select * from {{ ref('int_customer_identity') }}
+),
+
+margin_rates as (
+    select * from {{ ref('margin_rates') }}
+),
+
+-- Only products that tell something about cost: joining the others would move every line for nothing.
+costed_products as (
+    select
+        products.product_id,
+        products.unit_cost_amount,
+        products.margin_rate,
+        margin_rates.margin_rate as category_margin_rate
+    from {{ ref('int_products') }} as products
+    left join margin_rates
+        on products.category = margin_rates.category
+    where
+        products.unit_cost_amount is not null
+        or products.margin_rate is not null
+        or margin_rates.margin_rate is not null
+),
+
+costed as (
+    select
+        lines.*,
+        identity.customer_key,
+        cast(costed_products.unit_cost_amount * lines.quantity as decimal(18, 4)) as product_cost_amount,
+        costed_products.margin_rate as product_margin_rate,
+        costed_products.category_margin_rate
+    from lines
+    left join identity
+        on
+            lines.source_system = identity.source_system
+            and lines.source_customer_id = identity.source_customer_id
+    left join costed_products
+        on lines.product_id = costed_products.product_id
+),
+
+based as (
+    select
+        *,
+        case
+            when line_cost_amount is not null then 'actual'
+            when product_cost_amount is not null then 'product_cost'
+            when product_margin_rate is not null then 'product_rate'
+            when category_margin_rate is not null then 'category_rate'
+            {%- if var('default_margin_rate') is not none %}
+            when true then 'default_rate'
+            {%- endif %}
+            else 'unknown'
+        end as margin_basis,
+        coalesce(
+            line_cost_amount,
+            product_cost_amount,
+            cast(
+                net_sales_amount * (1 - coalesce(
+                    product_margin_rate, category_margin_rate,
+                    cast({{ 'null' if var('default_margin_rate') is none else var('default_margin_rate') }} as decimal(18, 4))
+                )) as decimal(18, 4)
+            )
+        ) as cost_amount
+    from costed
+)
+
+select
+    source_system,
+    order_id,
+    line_number,
+    customer_key,
+    ordered_at,
+    order_date,
+    order_month,
+    product_id,
+    store_id,
+    channel,
+    payment_method,
+    is_return,
+    return_of_order_id,
+    quantity,
+    gross_sales_amount,
+    discount_amount,
+    coupon_discount_amount,
+    return_amount,
+    net_sales_amount,
+    cost_amount,
+    cast(net_sales_amount - cost_amount as decimal(18, 4)) as margin_amount,
+    margin_basis
+from based

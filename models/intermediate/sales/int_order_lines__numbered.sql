@@ -1,0 +1,105 @@
+-- Grain: one accepted order line, numbered within its order.
+-- Lines without a number are numbered by their content, so that the order of files and rows does not matter.
+{{ config(materialized='view') }}
+with
+
+accepted as (
+    {{ accepted_rows('order_lines') }}
+),
+
+unnumbered as (
+    select
+        *,
+        row_number() over (
+            partition by source_system, order_id
+            order by
+                product_id nulls first, quantity asc, ordered_at asc
+                {%- if execute %}
+                {%- for column in contract_columns('order_lines') if column not in ['order_id', 'line_number', 'product_id', 'quantity', 'ordered_at'] %}
+                , {{ column }} nulls first
+                {%- endfor %}
+                {%- endif %}
+        ) as position_in_order
+    from accepted
+    where line_number is null
+),
+
+-- Orders that have lines with and without a number: the given numbers stay, the others follow.
+given_numbers as (
+    select
+        accepted.source_system,
+        accepted.order_id,
+        max(accepted.line_number) as line_number
+    from accepted
+    inner join (select distinct unnumbered.source_system, unnumbered.order_id from unnumbered) as touched
+        on
+            accepted.source_system = touched.source_system
+            and accepted.order_id = touched.order_id
+    where accepted.line_number is not null
+    group by accepted.source_system, accepted.order_id
+),
+
+-- A line without a customer beside lines of one customer is that customer's.
+named_orders as (
+    select
+        accepted.source_system,
+        accepted.order_id,
+        max(accepted.customer_id) as customer_id
+    from accepted
+    inner join (
+        select distinct accepted.source_system, accepted.order_id
+        from accepted
+        where accepted.customer_id is null
+    ) as nameless
+        on
+            accepted.source_system = nameless.source_system
+            and accepted.order_id = nameless.order_id
+    where accepted.customer_id is not null
+    group by accepted.source_system, accepted.order_id
+),
+
+numbered as (
+    select
+        *,
+        cast(null as bigint) as position_in_order
+    from accepted
+    where line_number is not null
+
+    union all
+
+    select * from unnumbered
+)
+
+select
+    numbered.source_system,
+    numbered.order_id,
+    coalesce(
+        numbered.line_number, coalesce(given_numbers.line_number, 0) + numbered.position_in_order
+    ) as line_number,
+    coalesce(numbered.customer_id, named_orders.customer_id) as source_customer_id,
+    numbered.ordered_at,
+    numbered.product_id,
+    numbered.store_id,
+    numbered.channel,
+    numbered.quantity,
+    numbered.unit_price,
+    numbered.gross_sales_amount,
+    numbered.net_sales_amount,
+    numbered.discount_amount,
+    numbered.coupon_discount_amount,
+    numbered.tax_amount,
+    numbered.unit_cost_amount,
+    numbered.payment_method,
+    numbered.currency,
+    numbered.is_return,
+    numbered.return_of_order_id,
+    numbered.status
+from numbered
+left join given_numbers
+    on
+        numbered.source_system = given_numbers.source_system
+        and numbered.order_id = given_numbers.order_id
+left join named_orders
+    on
+        numbered.source_system = named_orders.source_system
+        and numbered.order_id = named_orders.order_id

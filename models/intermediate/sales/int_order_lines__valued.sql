@@ -1,0 +1,95 @@
+-- Grain: one order line that counts (not cancelled), with its local day and its amounts.
+-- net = gross - discount - coupon - return, exactly; what a source leaves out follows from the rest.
+{{ config(materialized='view') }}
+with
+
+numbered as (
+    select * from {{ ref('int_order_lines__numbered') }}
+),
+
+source_systems as (
+    select * from {{ source('control', 'source_systems') }}
+),
+
+local_times as (
+    select * from {{ ref('int_local_quarter_hours') }}
+),
+
+cancelled_statuses as (
+    select * from {{ source('control', 'cancelled_statuses') }}
+),
+
+counted as (
+    select
+        numbered.*,
+        source_systems.id_scope,
+        local_times.local_date as order_date,
+        coalesce(numbered.is_return, false) or numbered.quantity < 0 as is_returned,
+        coalesce(
+            numbered.gross_sales_amount, cast(numbered.unit_price * numbered.quantity as decimal(18, 4))
+        ) as list_amount,
+        coalesce(numbered.discount_amount, 0) + coalesce(numbered.coupon_discount_amount, 0) as reduction_amount
+    from numbered
+    inner join source_systems
+        on numbered.source_system = source_systems.source_system
+    inner join local_times
+        on
+            numbered.source_system = local_times.source_system
+            and {{ quarter_hour('numbered.ordered_at') }} = local_times.quarter_hour
+    left join cancelled_statuses
+        on
+            numbered.source_system = cancelled_statuses.source_system
+            and numbered.status = cancelled_statuses.status
+    where cancelled_statuses.status is null
+),
+
+valued as (
+    select
+        *,
+        case
+            when is_returned then abs(coalesce(net_sales_amount, abs(list_amount) - abs(reduction_amount)))
+        end as returned_amount,
+        case
+            when not is_returned then coalesce(net_sales_amount, list_amount - reduction_amount)
+        end as sold_amount,
+        -- A list price above what was paid, beyond rounding, is a discount that the source does not show.
+        case
+            when
+                discount_amount is null
+                and list_amount - net_sales_amount - coalesce(coupon_discount_amount, 0)
+                > greatest({{ var('amount_tolerance') }}, {{ var('amount_tolerance_rate') }} * abs(list_amount))
+                then list_amount - net_sales_amount - coalesce(coupon_discount_amount, 0)
+            else discount_amount
+        end as shown_discount_amount
+    from counted
+)
+
+select
+    source_system,
+    order_id,
+    line_number,
+    source_customer_id,
+    ordered_at,
+    order_date,
+    cast(date_trunc('month', order_date) as date) as order_month,
+    {{ scoped_id('product_id', 'id_scope') }} as product_id,
+    {{ scoped_id('store_id', 'id_scope') }} as store_id,
+    channel,
+    payment_method,
+    is_returned as is_return,
+    return_of_order_id,
+    cast(case when is_returned then -abs(quantity) else quantity end as decimal(18, 4)) as quantity,
+    cast(
+        case
+            when is_returned then 0
+            else sold_amount + coalesce(shown_discount_amount, 0) + coalesce(coupon_discount_amount, 0)
+        end as decimal(18, 4)
+    ) as gross_sales_amount,
+    cast(case when is_returned then 0 else shown_discount_amount end as decimal(18, 4)) as discount_amount,
+    cast(case when is_returned then 0 else coupon_discount_amount end as decimal(18, 4)) as coupon_discount_amount,
+    cast(coalesce(returned_amount, 0) as decimal(18, 4)) as return_amount,
+    cast(case when is_returned then -returned_amount else sold_amount end as decimal(18, 4)) as net_sales_amount,
+    cast(
+        unit_cost_amount * case when is_returned then -abs(quantity) else quantity end as decimal(18, 4)
+    ) as line_cost_amount
+from valued

@@ -1,0 +1,58 @@
+-- Grain: one order, of the lines up to the as-of date.
+-- Its date is its earliest sale line's; a return's own for an order with only returns.
+with
+
+lines as (
+    select *
+    from {{ ref('int_order_lines') }}
+    where order_date <= {{ as_of_date() }}
+),
+
+orders as (
+    select
+        source_system,
+        order_id,
+        max(customer_key) as customer_key,
+        coalesce(min(ordered_at) filter (where not is_return), min(ordered_at)) as ordered_at,
+        coalesce(min(order_date) filter (where not is_return), min(order_date)) as order_date,
+        case when min(store_id) = max(store_id) then min(store_id) end as store_id,
+        case when min(channel) = max(channel) then min(channel) end as channel,
+        count(*) as line_count,
+        count(*) filter (where not is_return) = 0 as is_return_only,
+        cast(sum(gross_sales_amount) as decimal(18, 4)) as gross_sales_amount,
+        cast(sum(discount_amount) as decimal(18, 4)) as discount_amount,
+        cast(sum(coupon_discount_amount) as decimal(18, 4)) as coupon_discount_amount,
+        cast(sum(return_amount) as decimal(18, 4)) as return_amount,
+        cast(sum(net_sales_amount) as decimal(18, 4)) as net_sales_amount,
+        cast({{ sum_if_all_known('cost_amount') }} as decimal(18, 4)) as cost_amount,
+        cast({{ sum_if_all_known('margin_amount') }} as decimal(18, 4)) as margin_amount
+    from lines
+    group by source_system, order_id
+),
+
+-- Only purchases of known customers have a place in a sequence.
+purchases as (
+    select
+        source_system,
+        order_id,
+        row_number() over (
+            partition by customer_key
+            order by ordered_at asc, source_system asc, order_id asc
+        ) as order_number,
+        lag(order_date) over (
+            partition by customer_key
+            order by ordered_at asc, source_system asc, order_id asc
+        ) as previous_order_date
+    from orders
+    where customer_key is not null and not is_return_only
+)
+
+select
+    orders.*,
+    purchases.order_number,
+    purchases.previous_order_date
+from orders
+left join purchases
+    on
+        orders.source_system = purchases.source_system
+        and orders.order_id = purchases.order_id

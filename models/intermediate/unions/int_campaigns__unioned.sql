@@ -1,0 +1,2 @@
+-- Grain: one landed row of campaigns, of any source system.
+{{ union_sources('campaigns') }}

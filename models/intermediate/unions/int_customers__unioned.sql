@@ -1,0 +1,2 @@
+-- Grain: one landed row of customers, of any source system.
+{{ union_sources('customers') }}

@@ -1,0 +1,103 @@
+-- Grain: one person known by the as-of date, with or without orders.
+-- Directly identifying columns stay behind; the birthday leaves as an age band.
+with
+
+persons as (
+    select * from {{ ref('int_persons') }}
+),
+
+identity as (
+    select * from {{ ref('int_customer_identity') }}
+),
+
+records as (
+    select * from {{ ref('int_customers') }}
+),
+
+purchases as (
+    select * from {{ ref('int_customer_purchases') }}
+),
+
+age_bands as (
+    select * from {{ ref('age_bands') }}
+),
+
+identity_key as (
+    select * from {{ source('control', 'identity_key') }}
+),
+
+-- Where a person has several records, the latest speaks.
+attributes as (
+    select
+        identity.customer_key,
+        records.*
+    from records
+    inner join identity
+        on
+            records.source_system = identity.source_system
+            and records.customer_id = identity.source_customer_id
+    qualify row_number() over (
+        partition by identity.customer_key
+        order by records.updated_at desc nulls last, records.source_system asc, records.customer_id asc
+    ) = 1
+),
+
+aged as (
+    select
+        *,
+        {{ age_in_years('birth_date', as_of_date()) }} as age_years
+    from attributes
+)
+
+select
+    persons.customer_id,
+    coalesce(aged.age_band, age_bands.age_band) as age_band,
+    aged.gender,
+    aged.marital_status,
+    aged.income_band,
+    aged.occupation,
+    aged.job_title,
+    aged.industry,
+    aged.education,
+    aged.religion,
+    {{ pseudonym("identity_key.secret || '|household|' || aged.source_system || '|' || aged.household_id") }} as household_id,
+    aged.household_size,
+    aged.has_children,
+    aged.home_ownership,
+    aged.dwelling_type,
+    aged.lifestyle,
+    aged.personality,
+    aged.interests,
+    aged.risk_attitude,
+    aged.purchase_motive,
+    aged.stated_needs,
+    aged.city,
+    aged.region,
+    aged.country,
+    case when cast(aged.registered_at as date) <= {{ as_of_date() }} then aged.registered_at end as registered_at,
+    aged.acquisition_channel,
+    aged.acquisition_campaign_id,
+    aged.acquisition_cost_amount,
+    referrers.customer_id as referrer_customer_id,
+    aged.is_member,
+    aged.email_consent,
+    aged.sms_consent,
+    aged.phone_consent,
+    aged.is_deleted,
+    purchases.first_order_date,
+    purchases.last_order_date,
+    persons.source_record_count,
+    purchases.first_order_date is null as is_prospect,
+    purchases.customer_key is not null and purchases.first_order_date is null as has_returns_only
+from persons
+cross join identity_key
+left join aged
+    on persons.customer_key = aged.customer_key
+left join age_bands
+    on aged.age_years between age_bands.lowest_age and age_bands.highest_age
+left join identity as referrers
+    on
+        aged.source_system = referrers.source_system
+        and aged.referrer_customer_id = referrers.source_customer_id
+left join purchases
+    on persons.customer_key = purchases.customer_key

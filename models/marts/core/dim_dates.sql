@@ -1,0 +1,63 @@
+-- Grain: one day of every calendar year that the data or the as-of date touches.
+with
+
+span as (
+    select
+        cast(date_trunc('year', first_data_date) as date) as first_day,
+        {{ add_months("cast(date_trunc('year', greatest(last_data_date, " ~ as_of_date() ~ ")) as date)", 12) }} as day_after
+    from {{ ref('int_data_span') }}
+),
+
+digits as (
+    select * from (values (0), (1), (2), (3), (4), (5), (6), (7), (8), (9)) as digits (digit)
+),
+
+numbers as (
+    select tens_of_thousands.digit * 10000 + thousands.digit * 1000 + hundreds.digit * 100 + tens.digit * 10 + ones.digit
+        as offset_days
+    from digits as ones
+    cross join digits as tens
+    cross join digits as hundreds
+    cross join digits as thousands
+    cross join (select digits.digit from digits where digits.digit < 5) as tens_of_thousands
+),
+
+days as (
+    select {{ add_days('span.first_day', 'numbers.offset_days') }} as date_day
+    from span
+    cross join numbers
+    where {{ add_days('span.first_day', 'numbers.offset_days') }} < span.day_after
+),
+
+holidays as (
+    select *
+    from {{ ref('holidays') }}
+    where country = '{{ var("holiday_country") }}'
+),
+
+known_years as (
+    select distinct extract(year from holiday_date) as year_number
+    from holidays
+)
+
+select
+    days.date_day,
+    cast(extract(year from days.date_day) as integer) as year_number,
+    cast(extract(quarter from days.date_day) as integer) as quarter_number,
+    cast(date_trunc('quarter', days.date_day) as date) as quarter_start_date,
+    cast(extract(month from days.date_day) as integer) as month_number,
+    cast(date_trunc('month', days.date_day) as date) as month_start_date,
+    cast({{ iso_year('days.date_day') }} as integer) as iso_year_number,
+    cast({{ iso_week('days.date_day') }} as integer) as iso_week_number,
+    cast(date_trunc('week', days.date_day) as date) as week_start_date,
+    cast(extract(day from days.date_day) as integer) as day_of_month,
+    cast({{ iso_weekday('days.date_day') }} as integer) as weekday_number,
+    {{ iso_weekday('days.date_day') }} >= 6 as is_weekend,
+    case when known_years.year_number is not null then holidays.holiday_date is not null end as is_holiday,
+    holidays.name_en as holiday_label_en,
+    holidays.name_zh as holiday_label_zh
+from days
+left join known_years
+    on extract(year from days.date_day) = known_years.year_number
+left join holidays
+    on days.date_day = holidays.holiday_date

@@ -1,0 +1,36 @@
+-- Grain: one order up to the as-of date.
+with
+
+orders as (
+    select * from {{ ref('int_orders') }}
+),
+
+persons as (
+    select * from {{ ref('int_persons') }}
+)
+
+select
+    orders.source_system,
+    orders.order_id,
+    persons.customer_id,
+    orders.ordered_at,
+    orders.order_date,
+    cast(date_trunc('month', orders.order_date) as date) as order_month,
+    orders.store_id,
+    orders.channel,
+    orders.line_count,
+    orders.gross_sales_amount,
+    orders.discount_amount,
+    orders.coupon_discount_amount,
+    orders.return_amount,
+    orders.net_sales_amount,
+    orders.cost_amount,
+    orders.margin_amount,
+    orders.order_number,
+    cast({{ dbt.datediff('orders.previous_order_date', 'orders.order_date', 'day') }} as integer)
+        as days_since_previous_order,
+    coalesce(orders.order_number = 1, false) as is_first_order,
+    orders.is_return_only
+from orders
+left join persons
+    on orders.customer_key = persons.customer_key

@@ -1,0 +1,103 @@
+-- Grain: one customer, prospects included: the headline columns of every mart side by side.
+with
+
+customers as (
+    select * from {{ ref('dim_customers') }}
+),
+
+persons as (
+    select * from {{ ref('int_persons') }}
+),
+
+lifetime as (
+    select * from {{ ref('int_customer_purchases') }}
+),
+
+rfm as (
+    select * from {{ ref('customer_rfm') }}
+),
+
+tiers as (
+    select *
+    from {{ ref('customer_pyramid') }}
+    where period_type = 'trailing_12m'
+),
+
+responses as (
+    select * from {{ ref('int_campaign_responses') }}
+),
+
+referrals as (
+    select
+        referrer_customer_id as customer_id,
+        count(*) as referred_customer_count
+    from customers
+    where referrer_customer_id is not null
+    group by referrer_customer_id
+),
+
+-- Where no source tells who recommended whom, nobody's referrals are known.
+referral_knowledge as (
+    select count(*) > 0 as is_known
+    from referrals
+)
+
+select
+    customers.customer_id,
+    {{ as_of_date() }} as as_of_date,
+    customers.is_prospect,
+    customers.has_returns_only,
+    customers.is_member,
+    customers.email_consent,
+    customers.sms_consent,
+    customers.phone_consent,
+    customers.age_band,
+    customers.gender,
+    customers.marital_status,
+    customers.income_band,
+    customers.household_size,
+    customers.has_children,
+    customers.city,
+    customers.region,
+    customers.country,
+    customers.acquisition_channel,
+    customers.first_order_date,
+    customers.last_order_date,
+    coalesce(lifetime.order_count, 0) as order_count,
+    coalesce(lifetime.order_day_count, 0) as order_day_count,
+    coalesce(lifetime.net_sales_amount, 0) as net_sales_amount,
+    lifetime.margin_amount,
+    rfm.recency_days,
+    rfm.frequency_count,
+    rfm.monetary_amount,
+    rfm.rfm_score,
+    rfm.rfm_segment,
+    rfm.rfm_segment_label_en,
+    rfm.rfm_segment_label_zh,
+    rfm.rfm_octant,
+    rfm.rfm_octant_label_en,
+    rfm.rfm_octant_label_zh,
+    tiers.pyramid_tier,
+    tiers.pyramid_tier_label_en,
+    tiers.pyramid_tier_label_zh,
+    tiers.sales_rank,
+    coalesce(responses.campaign_contact_count, 0) as campaign_contact_count,
+    responses.campaign_response_rate,
+    responses.campaign_response_basis,
+    case
+        when referral_knowledge.is_known then coalesce(referrals.referred_customer_count, 0)
+    end as referred_customer_count
+from customers
+inner join persons
+    on customers.customer_id = persons.customer_id
+cross join referral_knowledge
+left join lifetime
+    on persons.customer_key = lifetime.customer_key
+left join rfm
+    on customers.customer_id = rfm.customer_id
+left join tiers
+    on customers.customer_id = tiers.customer_id
+left join responses
+    on persons.customer_key = responses.customer_key
+left join referrals
+    on customers.customer_id = referrals.customer_id

@@ -1,0 +1,104 @@
+-- Grain: one customer with an order in one period (the trailing window, or a calendar quarter).
+-- Ties share the lowest rank, so that equal customers stand in the same tier.
+with
+
+days as (
+    select * from {{ ref('int_customer_days') }}
+),
+
+persons as (
+    select * from {{ ref('int_persons') }}
+),
+
+span as (
+    select * from {{ ref('int_data_span') }}
+),
+
+quarters as (
+    select distinct cast(date_trunc('quarter', activity_date) as date) as period_start_date
+    from days
+),
+
+periods as (
+    select
+        'trailing_12m' as period_type,
+        {{ add_days(add_months(as_of_date(), -var('window_months')), 1) }} as period_start_date,
+        {{ as_of_date() }} as period_end_date
+    from span
+
+    union all
+
+    -- A quarter counts when the data covers all of it and it is over.
+    select
+        'quarter' as period_type,
+        quarters.period_start_date,
+        {{ add_days(add_months('quarters.period_start_date', 3), -1) }} as period_end_date
+    from quarters
+    cross join span
+    where
+        quarters.period_start_date >= span.first_data_date
+        and {{ add_days(add_months('quarters.period_start_date', 3), -1) }} <= span.last_data_date
+),
+
+customers as (
+    select
+        days.customer_key,
+        periods.period_type,
+        periods.period_start_date,
+        periods.period_end_date,
+        cast(sum(days.net_sales_amount) as decimal(18, 4)) as net_sales_amount
+    from days
+    inner join periods
+        on days.activity_date between periods.period_start_date and periods.period_end_date
+    group by days.customer_key, periods.period_type, periods.period_start_date, periods.period_end_date
+    having sum(days.order_count) > 0
+),
+
+ranked as (
+    select
+        *,
+        rank() over (
+            partition by period_type, period_end_date
+            order by net_sales_amount desc
+        ) as sales_rank,
+        count(*) over (
+            partition by period_type, period_end_date
+            order by net_sales_amount desc
+            range between unbounded preceding and current row
+        ) as at_least_as_good_count,
+        count(*) over (partition by period_type, period_end_date) as customer_count
+    from customers
+),
+
+-- Shares are compared as exact decimals: 1 % of 2,469 is 24.69, rounded up.
+tiered as (
+    select
+        *,
+        case
+            when sales_rank <= ceil(cast({{ var('pyramid_share_a') }} as decimal(9, 6)) * customer_count) then 'A'
+            when sales_rank <= ceil(cast({{ var('pyramid_share_b') }} as decimal(9, 6)) * customer_count) then 'B'
+            when sales_rank <= ceil(cast({{ var('pyramid_share_c') }} as decimal(9, 6)) * customer_count) then 'C'
+            else 'D'
+        end as pyramid_tier
+    from ranked
+)
+
+select
+    persons.customer_id,
+    {{ as_of_date() }} as as_of_date,
+    tiered.period_type,
+    tiered.period_start_date,
+    tiered.period_end_date,
+    tiered.net_sales_amount,
+    cast(tiered.sales_rank as bigint) as sales_rank,
+    cast(tiered.at_least_as_good_count as double) / nullif(tiered.customer_count, 0) as cumulative_customer_share,
+    tiered.pyramid_tier,
+    labels.label_en as pyramid_tier_label_en,
+    labels.label_zh as pyramid_tier_label_zh
+from tiered
+inner join persons
+    on tiered.customer_key = persons.customer_key
+left join {{ ref('labels') }} as labels
+    on
+        tiered.pyramid_tier = labels.code
+        and labels.code_list = 'pyramid_tier'

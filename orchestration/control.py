@@ -1,0 +1,153 @@
+"""Control tables: what models and expectations need to know of this run, the ledger and the settings.
+
+Their columns are declared once, in models/staging/control/_sources.yml.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import duckdb
+
+import regulars
+from orchestration.contract import CONTROL
+from orchestration.landing import Landing
+from orchestration.ledger import Ledger
+from orchestration.warehouse import Warehouse
+from regulars.errors import UserError
+from regulars.home import Home
+from regulars.settings import HomeSettings, SourceSettings, project_vars
+
+
+@dataclass(frozen=True)
+class CheckOutcome:
+    """One check of this refresh, as quality.check_results shows it."""
+
+    check_name: str
+    gate: str
+    checked_relation: str | None
+    severity: str
+    is_passed: bool
+    observed: str | None
+    expected: str | None
+    failed_row_count: int | None
+    remedy: str | None
+
+
+class Control:
+    """Writes the control tables of one home."""
+
+    def __init__(self, home: Home, manifest: Mapping[str, Any]):
+        self.home, self.warehouse = home, Warehouse(home)
+        self.columns = {
+            node["name"]: [(name, column["data_type"]) for name, column in node["columns"].items()]
+            for node in manifest["sources"].values()
+            if node["source_name"] == CONTROL
+        }
+
+    def _tables(self, rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict:
+        return {
+            f"control__{name}": (
+                self.columns[name],
+                [[row.get(column) for column, _ in self.columns[name]] for row in content],
+            )
+            for name, content in rows.items()
+        }
+
+    def write(self, landing: Landing, ledger: Ledger, run_id: str, as_of: str | None, started: datetime) -> None:
+        """Write all control tables at the start of a run.
+
+        Raises:
+            UserError: when source systems disagree in currency with the reporting currency.
+        """
+        settings = self.home.settings
+        loads = ledger.loads()
+        systems = sorted({load["source_system"] for load in loads} | set(landing.source_systems))
+        declared = {system: landing.settings(system) for system in systems}
+        check_currencies(settings, declared, str(self.home.settings_file))
+        variables = {**project_vars(), **settings.dbt_vars()}
+        run = {
+            "run_id": run_id,
+            "requested_as_of_date": as_of,
+            "reporting_currency": reporting_currency(settings, declared),
+            "time_zone": settings.time_zone,
+            "today": started.astimezone(ZoneInfo(settings.time_zone)).date(),
+            "regulars_version": regulars.__version__,
+            "dbt_version": version("dbt-core"),
+            "duckdb_version": duckdb.__version__,
+            "is_customer_id_keyed": bool(os.environ.get("REGULARS_KEY")),
+            "started_at": started.replace(tzinfo=None),
+        }
+        rows = {
+            "run": [run],
+            "source_systems": [
+                {
+                    "source_system": system,
+                    "time_zone": source.time_zone or settings.time_zone,
+                    "currency": source.currency,
+                    "id_scope": source.id_scope or system,
+                }
+                for system, source in declared.items()
+            ],
+            "cancelled_statuses": [
+                {"source_system": system, "status": status}
+                for system, source in declared.items()
+                for status in dict.fromkeys(source.cancelled_statuses)
+            ],
+            "loads": [
+                {**dict(load), "_file_id": load["file_id"], "is_current": load["status"] == "current"} for load in loads
+            ],
+            "published_volumes": [
+                dict(zip(("source_system", "entity", "accepted"), row, strict=True))
+                for row in ledger.published_volumes()
+            ],
+            "settings": [
+                {"name": name, "value": float(value)}
+                for name, value in variables.items()
+                if isinstance(value, int | float) and not isinstance(value, bool)
+            ],
+            "identity_key": [{"secret": os.environ.get("REGULARS_KEY", "")}],
+            "check_results": [],
+        }
+        self.warehouse.replace_tables(self._tables(rows))
+        self.warehouse.create_rejects_relation("control__rejected_rows", self.columns["rejected_rows"], ledger)
+
+    def write_outcomes(self, outcomes: Sequence[CheckOutcome], started: datetime) -> None:
+        """Write what the gates and tests of this run found, and how long it took until here."""
+        rows = [asdict(outcome) for outcome in outcomes]
+        with self.warehouse.connect() as connection:
+            for name, (columns, content) in self._tables({"check_results": rows}).items():
+                self.warehouse._replace(connection, name, columns, content)
+            connection.execute(
+                "update restricted.control__run set seconds = ?", [(datetime.now(UTC) - started).total_seconds()]
+            )
+
+
+def reporting_currency(settings: HomeSettings, declared: Mapping[str, SourceSettings]) -> str | None:
+    """The home's, else the one that all source systems declare; NULL when none is known."""
+    currencies = {source.currency for source in declared.values()}
+    return settings.reporting_currency or (currencies.pop() if len(currencies) == 1 else None)
+
+
+def check_currencies(settings: HomeSettings, declared: Mapping[str, SourceSettings], file: str) -> None:
+    """Amounts of different currencies are never added up.
+
+    Raises:
+        UserError: naming the source system whose currency is another.
+    """
+    expected = settings.reporting_currency or next((s.currency for s in declared.values() if s.currency), None)
+    for system, source in declared.items():
+        if source.currency and source.currency != expected:
+            raise UserError(
+                f"source system {system} is in {source.currency}, the others in {expected}; "
+                "exchange rates can't be loaded yet",
+                file=file,
+                column="reporting_currency",
+                remedy="Give each currency a home of its own.",
+            )

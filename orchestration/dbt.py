@@ -1,0 +1,175 @@
+"""dbt, run inside this process: half the time of a subprocess a part. The only place that knows dbt's internals.
+
+dbt and dagster-dbt are pinned for the names used here; tests/unit/test_dbt.py watches them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from regulars.errors import UserError
+from regulars.home import Home, code_hash
+from regulars.settings import project_root
+
+os.environ.setdefault("DBT_SEND_ANONYMOUS_USAGE_STATS", "false")
+os.environ.setdefault("DO_NOT_TRACK", "1")
+
+RESULTS = ("LogSeedResult", "LogModelResult", "LogTestResult", "LogSnapshotResult")
+
+
+@dataclass(frozen=True)
+class TestOutcome:
+    """Outcome of one dbt test or unit test."""
+
+    name: str
+    relation: str | None
+    severity: str
+    is_passed: bool
+    failures: int | None
+    message: str | None
+
+
+def _arguments(home: Home) -> list[str]:
+    return [
+        "--project-dir", str(project_root()),
+        "--profiles-dir", str(project_root()),
+        "--target-path", str(home.dbt_target),
+        "--vars", json.dumps(home.settings.dbt_vars(), sort_keys=True),
+    ]  # fmt: skip
+
+
+QUIET = ["--log-level", "none", "--log-level-file", "none", "--no-write-json", "--no-use-colors"]
+
+
+def prepare(home: Home) -> Path:
+    """The manifest of this home's project and vars, parsed again only when they changed; returns its path.
+
+    Raises:
+        UserError: with dbt's message, when the project can't be parsed.
+    """
+    manifest = home.dbt_target / "manifest.json"
+    stamp = home.dbt_target / "manifest.stamp"
+    now = code_hash() + json.dumps(_arguments(home)) + str(home.database)
+    if manifest.exists() and stamp.exists() and stamp.read_text() == now:
+        return manifest
+    from dbt.cli.main import dbtRunner
+
+    home.export()
+    stamp.unlink(missing_ok=True)
+    result = dbtRunner().invoke(
+        ["--log-level", "none", "--log-level-file", "none", "parse", *_arguments(home)]
+    )
+    _close()
+    if not result.success:
+        raise UserError(
+            f"dbt can't parse the project: {result.exception}",
+            file=str(project_root()),
+            remedy="Mend the model, macro or yml named there.",
+        )
+    _loaded.cache_clear()
+    stamp.write_text(now)
+    return manifest
+
+
+@cache
+def _loaded(path: str, stamp: str) -> Any:
+    """dbt's own manifest object, from what parsing left: saves parsing again for every part."""
+    from dbt.contracts.graph.manifest import Manifest
+
+    manifest = Manifest.from_msgpack(Path(path).read_bytes())
+    manifest.build_flat_graph()
+    return manifest
+
+
+def _manifest(home: Home) -> Any:
+    packed = home.dbt_target / "partial_parse.msgpack"
+    return _loaded(str(packed), (home.dbt_target / "manifest.stamp").read_text())
+
+
+class Build:
+    """One `dbt build` of a part of the graph; iterate to run it."""
+
+    def __init__(self, home: Home, selection: Sequence[str]):
+        self.home, self.selection = home, selection
+        self.result: Any = None
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        """dbt's result events, as dictionaries, while it runs."""
+        from dbt.cli.main import dbtRunner
+        from google.protobuf.json_format import MessageToDict
+
+        events: queue.Queue = queue.Queue()
+
+        def listen(event) -> None:
+            if event.info.name in RESULTS:
+                events.put(MessageToDict(event, preserving_proto_field_name=True))
+
+        def work() -> None:
+            try:
+                self.home.export()
+                self.result = dbtRunner(manifest=_manifest(self.home), callbacks=[listen]).invoke(
+                    [*QUIET, "build", *_arguments(self.home), "--indirect-selection", "buildable", *self.selection]
+                )
+            finally:
+                _close()
+                events.put(None)
+
+        thread = threading.Thread(target=work, name="dbt")
+        thread.start()
+        while (event := events.get()) is not None:
+            yield event
+        thread.join()
+
+    def tests(self) -> list[TestOutcome]:
+        """Outcomes of the tests that ran."""
+        outcomes = []
+        for result in self._results():
+            node = result.node
+            if node.resource_type not in ("test", "unit_test"):
+                continue
+            severity = str(getattr(node.config, "severity", "error")).lower()
+            attached = getattr(node, "attached_node", None) or getattr(node, "model", None)
+            outcomes.append(
+                TestOutcome(
+                    name=node.name,
+                    relation=attached.split(".")[-1] if attached else None,
+                    severity="critical" if severity == "error" else "warning",
+                    is_passed=str(result.status) == "pass",
+                    failures=result.failures,
+                    message=result.message,
+                )
+            )
+        return outcomes
+
+    def faults(self) -> list[str]:
+        """What went wrong, besides tests: models that could not be built, and dbt's own failure."""
+        if self.result is None:
+            return ["dbt stopped without a result"]
+        told = [
+            f"{result.node.name}: {result.message}"
+            for result in self._results()
+            if str(result.status) in ("error", "runtime error") and result.node.resource_type != "test"
+        ]
+        return told or ([str(self.result.exception)] if self.result.exception else [])
+
+    def _results(self) -> list[Any]:
+        return list(getattr(getattr(self.result, "result", None), "results", None) or [])
+
+
+def _close() -> None:
+    """dbt leaves its database open; the next tool needs it closed."""
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+
+    environment = DuckDBConnectionManager._ENV
+    if environment is not None:
+        environment.close()
+        DuckDBConnectionManager._ENV = None
+    DuckDBConnectionManager.close_all_connections()

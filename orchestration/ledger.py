@@ -1,0 +1,244 @@
+"""The ledger: every load there ever was, in SQLite, so that it survives any crash and any rebuild of the warehouse."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import sqlite3
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from orchestration import reader
+from orchestration.contract import Table
+from orchestration.landing import LandedFile
+from regulars.errors import UserError
+from regulars.home import Home, hash_file
+from regulars.settings import SourceSettings
+
+SCHEMA = """
+create table if not exists loads (
+    load_id integer primary key autoincrement,
+    source_system text not null,
+    source text not null,
+    entity text not null,
+    file text not null,
+    content_hash text not null,
+    file_id integer not null,
+    size integer not null,
+    mtime_ns integer not null,
+    rows_in integer not null,
+    rejected integer not null,
+    first_line integer not null,
+    encoding text,
+    delimiter text,
+    ignored_columns text,
+    run_id text not null,
+    loaded_at text not null,
+    event_limit_at text not null,
+    is_published integer not null default 0,
+    is_withdrawn integer not null default 0
+);
+create table if not exists published_volumes (
+    source_system text not null, entity text not null, accepted integer not null,
+    primary key (source_system, entity)
+);
+"""
+
+# The newest load of a path that was not withdrawn is the path's content; of paths with one content, the first counts.
+STATUS = """
+select
+    loads.*,
+    case
+        when is_withdrawn then 'withdrawn'
+        when load_id <> max(load_id) filter (where not is_withdrawn) over (partition by source_system, entity, file)
+            then 'replaced'
+        else 'standing'
+    end as standing
+from loads
+"""
+
+
+@dataclass(frozen=True)
+class LoadCount:
+    """What one table's ingestion did: files looked at, loaded now, and rows of those."""
+
+    files: int
+    loaded: int
+    rows_in: int
+    rejected: int
+
+
+class Ledger:
+    """Loads of one home. Every method is one transaction."""
+
+    def __init__(self, home: Home):
+        self.home = home
+        self.path = home.ledger
+        with self._connect() as connection:
+            connection.executescript(SCHEMA)
+
+    @contextlib.contextmanager
+    def _connect(self) -> Iterator[sqlite3.Connection]:
+        try:
+            with contextlib.closing(sqlite3.connect(self.path, timeout=30)) as connection, connection:
+                connection.row_factory = sqlite3.Row
+                connection.execute("pragma synchronous = full")
+                yield connection
+        except sqlite3.OperationalError as error:
+            raise UserError(
+                f"the ledger can't be used: {error}",
+                file=str(self.path),
+                remedy="Free space or change its permissions.",
+            ) from error
+
+    def raw_file(self, source_system: str, entity: str, file_id: int) -> Path:
+        """Parquet file of a landed content."""
+        return self.home.raw / source_system / entity / f"{file_id:016x}.parquet"
+
+    def rejects_file(self, source_system: str, entity: str, file_id: int) -> Path:
+        """Parquet file of the rows that could not be read; absent when there are none."""
+        return self.raw_file(source_system, entity, file_id).with_suffix(".rejects.parquet")
+
+    def load(
+        self, files: Iterable[LandedFile], settings: dict[str, SourceSettings], default_zone: str, run_id: str
+    ) -> LoadCount:
+        """Load every file whose content was not loaded before under its path. The same again changes nothing."""
+        seen = loaded = rows_in = rejected = 0
+        for landed in files:
+            seen += 1
+            declared = settings[landed.source_system]
+            zone = declared.time_zone or default_zone
+            reading = self._load_one(landed, declared, zone, run_id)
+            if reading:
+                loaded += 1
+                rows_in += reading.rows_in
+                rejected += reading.rejected
+        return LoadCount(seen, loaded, rows_in, rejected)
+
+    def _load_one(
+        self, landed: LandedFile, settings: SourceSettings, zone: str, run_id: str
+    ) -> reader.Reading | None:
+        entity = landed.table.name
+        with self._connect() as connection:
+            standing = connection.execute(
+                f"select * from ({STATUS}) where source_system = ? and entity = ? and file = ? and standing = 'standing'",
+                (landed.source_system, entity, landed.file),
+            ).fetchone()
+        try:
+            stat = landed.path.stat()
+            untouched = standing and (standing["size"], standing["mtime_ns"]) == (stat.st_size, stat.st_mtime_ns)
+            content_hash = standing["content_hash"] if untouched else hash_file(landed.path)
+        except OSError as error:
+            raise UserError(
+                f"this file can't be read: {error.strerror}", file=landed.file, remedy="Make it readable."
+            ) from error
+        parts = f"{landed.source_system}|{entity}|{content_hash}|" + reader.reader_hash_parts(
+            landed.table, settings, zone
+        )
+        # 60 bits, positive in a 64-bit integer on every engine.
+        file_id = int(hashlib.sha256(parts.encode()).hexdigest()[:15], 16)
+        with self._connect() as connection:
+            twin = connection.execute(
+                "select * from loads where file_id = ? order by load_id limit 1", (file_id,)
+            ).fetchone()
+        raw = self.raw_file(landed.source_system, entity, file_id)
+        if standing and standing["file_id"] == file_id and raw.exists():
+            return None
+        if twin and raw.exists():
+            reading = reader.Reading(
+                twin["rows_in"], twin["rejected"], twin["first_line"], twin["encoding"], twin["delimiter"],
+                tuple(filter(None, (twin["ignored_columns"] or "").split(", "))),
+            )
+        else:
+            reading = self._read(landed, settings, zone, file_id, raw)
+        if standing and standing["file_id"] == file_id:
+            return reading
+        now = datetime.now(UTC)
+        tomorrow = datetime.combine(now.astimezone(ZoneInfo(zone)).date() + timedelta(days=1), time(), ZoneInfo(zone))
+        limit = twin["event_limit_at"] if twin else tomorrow.astimezone(UTC).replace(tzinfo=None).isoformat(" ")
+        with self._connect() as connection:
+            connection.execute(
+                "insert into loads (source_system, source, entity, file, content_hash, file_id, size, mtime_ns,"
+                " rows_in, rejected, first_line, encoding, delimiter, ignored_columns, run_id, loaded_at,"
+                " event_limit_at) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    landed.source_system, landed.table.source, entity, landed.file, content_hash, file_id,
+                    stat.st_size, stat.st_mtime_ns, reading.rows_in, reading.rejected, reading.first_line,
+                    reading.encoding, reading.delimiter, ", ".join(reading.ignored_columns) or None, run_id,
+                    now.replace(tzinfo=None).isoformat(" ", "seconds"), limit,
+                ),
+            )
+        return reading
+
+    def _read(
+        self, landed: LandedFile, settings: SourceSettings, zone: str, file_id: int, raw: Path
+    ) -> reader.Reading:
+        rejects = raw.with_suffix(".rejects.parquet")
+        fresh, fresh_rejects = raw.with_suffix(".part"), rejects.with_suffix(".part")
+        try:
+            raw.parent.mkdir(parents=True, exist_ok=True)
+            for leftover in (fresh, fresh_rejects, rejects):
+                leftover.unlink(missing_ok=True)
+            reading = reader.read(landed, settings, zone, file_id, fresh, fresh_rejects, self.home.build / "work")
+            # Rejects first: a raw file that is there is whole, with all that belongs to it.
+            if fresh_rejects.exists():
+                fresh_rejects.replace(rejects)
+            fresh.replace(raw)
+        except OSError as error:
+            raise UserError(
+                f"the raw zone can't be written: {error.strerror}",
+                file=str(raw.parent),
+                remedy="Free space or change its permissions, then refresh again: nothing was published.",
+            ) from error
+        return reading
+
+    def forget_unpublished(self, landing: Path) -> None:
+        """A file that was never published and is gone again was a mistake: it withdraws itself."""
+        with self._connect() as connection:
+            rows = connection.execute(
+                "select load_id, file from loads where not is_published and not is_withdrawn"
+            ).fetchall()
+            gone = [(row["load_id"],) for row in rows if not (landing / row["file"]).exists()]
+            connection.executemany("update loads set is_withdrawn = 1 where load_id = ?", gone)
+
+    def is_empty(self) -> bool:
+        """Whether no load stands."""
+        with self._connect() as connection:
+            return connection.execute("select count(*) from loads where not is_withdrawn").fetchone()[0] == 0
+
+    def loads(self) -> list[sqlite3.Row]:
+        """Every load with its status: current, same_content, replaced or withdrawn."""
+        with self._connect() as connection:
+            return connection.execute(
+                f"""
+                select *, case
+                    when standing <> 'standing' then standing
+                    when row_number() over (partition by standing, file_id order by file) = 1 then 'current'
+                    else 'same_content'
+                end as status
+                from ({STATUS}) order by load_id
+                """
+            ).fetchall()
+
+    def current(self, table: Table) -> list[sqlite3.Row]:
+        """Loads whose rows count, of one table."""
+        return [
+            load
+            for load in self.loads()
+            if load["status"] == "current" and (load["source"], load["entity"]) == (table.source, table.name)
+        ]
+
+    def published_volumes(self) -> list[tuple[str, str, int]]:
+        """Accepted rows per source system and table at the last publication."""
+        with self._connect() as connection:
+            return [tuple(row) for row in connection.execute("select * from published_volumes")]
+
+    def mark_published(self, volumes: list[tuple[str, str, int]]) -> None:
+        """Everything loaded so far is part of what readers see now."""
+        with self._connect() as connection:
+            connection.execute("update loads set is_published = 1")
+            connection.execute("delete from published_volumes")
+            connection.executemany("insert into published_volumes values (?, ?, ?)", volumes)

@@ -1,0 +1,117 @@
+"""The build database: opened by one at a time, for short; holds raw relations, control tables and dbt's models."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import duckdb
+
+from orchestration.contract import Table
+from orchestration.ledger import Ledger
+from orchestration.reader import identifier, quoted
+from regulars.errors import UserError
+from regulars.home import Home
+
+RESTRICTED = "restricted"
+
+
+class Warehouse:
+    """The build database of a home."""
+
+    def __init__(self, home: Home):
+        self.home = home
+
+    @contextlib.contextmanager
+    def connect(self, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Open the build database; nobody else may have it open meanwhile."""
+        try:
+            connection = duckdb.connect(str(self.home.database), read_only=read_only)
+        except duckdb.IOException as error:
+            raise UserError(
+                f"the build database can't be opened: {str(error).splitlines()[0]}",
+                file=str(self.home.database),
+                remedy="Close the program that holds it, or make it writable.",
+            ) from error
+        try:
+            yield connection
+        finally:
+            connection.close()
+
+    def discard(self) -> None:
+        """Begin from nothing: the raw zone and the ledger stay, everything else can be made again."""
+        for path in (self.home.database, self.home.database.with_suffix(".duckdb.wal")):
+            path.unlink(missing_ok=True)
+
+    def discard_if_broken(self) -> None:
+        """A build file that a crash left unreadable is no loss: it is made again."""
+        try:
+            with self.connect() as connection:
+                connection.execute("select count(*) from duckdb_tables()")
+        except (UserError, duckdb.Error):
+            if self.home.database.exists() and os.access(self.home.database, os.W_OK):
+                self.discard()
+
+    def create_raw_relation(self, table: Table, ledger: Ledger) -> int:
+        """(Re)create the relation of a landed table over its current raw files; returns its rows.
+
+        Columns: the declared ones, `_file_id`, `_file_row` (place in the file, from 0), and for canonical tables
+        `source_system`.
+        """
+        loads = ledger.current(table)
+        columns = ", ".join(f"cast(null as {column.stored_type}) as {identifier(column.name)}" for column in table.columns)
+        system = "cast(null as varchar) as source_system, " if table.is_canonical else ""
+        empty = f"select {system}{columns}, cast(null as bigint) as _file_id, cast(null as bigint) as _file_row where false"
+        parts = [empty]
+        by_system: dict[str, list[str]] = {}
+        for load in loads:
+            raw = ledger.raw_file(load["source_system"], load["entity"], load["file_id"])
+            by_system.setdefault(load["source_system"], []).append(quoted(raw))
+        for name, files in by_system.items():
+            system = f"{quoted(name)} as source_system, " if table.is_canonical else ""
+            parts.append(
+                f"select {system}* rename (file_row_number as _file_row) from read_parquet([{', '.join(files)}], "
+                "file_row_number = true, union_by_name = true)"
+            )
+        with self.connect() as connection:
+            connection.execute(f"create schema if not exists {table.schema}")
+            connection.execute(f"create or replace view {table.relation} as " + " union all by name ".join(parts))
+        return sum(load["rows_in"] - load["rejected"] for load in loads)
+
+    def replace_table(self, name: str, columns: Sequence[tuple[str, str]], rows: Sequence[Sequence[Any]]) -> None:
+        """(Re)create a small table of the restricted schema."""
+        with self.connect() as connection:
+            self._replace(connection, name, columns, rows)
+
+    def replace_tables(self, tables: dict[str, tuple[Sequence[tuple[str, str]], Sequence[Sequence[Any]]]]) -> None:
+        """(Re)create several small tables of the restricted schema."""
+        with self.connect() as connection:
+            for name, (columns, rows) in tables.items():
+                self._replace(connection, name, columns, rows)
+
+    def create_rejects_relation(self, name: str, columns: Sequence[tuple[str, str]], ledger: Ledger) -> None:
+        """(Re)create the relation of all rows that the reader could not read, of current loads."""
+        files = [
+            quoted(path)
+            for load in ledger.loads()
+            if load["status"] == "current" and load["rejected"]
+            for path in [ledger.rejects_file(load["source_system"], load["entity"], load["file_id"])]
+        ]
+        names = ", ".join(column for column, _ in columns)
+        empty = "select " + ", ".join(f"cast(null as {kind}) as {column}" for column, kind in columns) + " where false"
+        query = f"select {names} from read_parquet([{', '.join(files)}])" if files else empty
+        with self.connect() as connection:
+            connection.execute(f"create schema if not exists {RESTRICTED}")
+            connection.execute(f"create or replace view {RESTRICTED}.{name} as {query}")
+
+    @staticmethod
+    def _replace(connection, name, columns, rows) -> None:
+        connection.execute(f"create schema if not exists {RESTRICTED}")
+        connection.execute(
+            f"create or replace table {RESTRICTED}.{name} ({', '.join(f'{column} {kind}' for column, kind in columns)})"
+        )
+        if rows:
+            marks = ", ".join("?" for _ in columns)
+            connection.executemany(f"insert into {RESTRICTED}.{name} values ({marks})", rows)

@@ -1,0 +1,127 @@
+"""regulars.yml of a home and _source.yml of a landed source system, validated."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+from zoneinfo import ZoneInfo
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from regulars.errors import UserError
+
+
+def _known_zone(name: str | None) -> str | None:
+    if name is not None:
+        try:
+            ZoneInfo(name).utcoffset(None)
+        except Exception as error:
+            raise ValueError(f"'{name}' is no time zone; write one like America/New_York") from error
+    return name
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class HomeSettings(_Settings):
+    """What regulars.yml of a home may say; every key may be left out."""
+
+    reporting_currency: str | None = Field(None, pattern=r"^[A-Z]{3}$")
+    time_zone: str = "UTC"
+    quarantine_limit_rate: float = Field(0.01, ge=0, le=1)
+    publish_source_customer_ids: bool = False
+    keep_versions: int = Field(2, ge=1)
+    nightly_at: str = Field("03:30", pattern=r"^([01]\d|2[0-3]):[0-5]\d$")
+    vars: dict[str, Any] = Field(default_factory=dict)
+
+    _zone = field_validator("time_zone")(_known_zone)
+
+    def dbt_vars(self) -> dict[str, Any]:
+        """Vars this home sets, over those of dbt_project.yml."""
+        return {
+            **self.vars,
+            "quarantine_limit_rate": self.quarantine_limit_rate,
+            "publish_source_customer_ids": self.publish_source_customer_ids,
+        }
+
+
+class SourceSettings(_Settings):
+    """What _source.yml of a source system may say; every key may be left out."""
+
+    time_zone: str | None = None
+    currency: str | None = Field(None, pattern=r"^[A-Z]{3}$")
+    encoding: str | None = None
+    delimiter: str | None = Field(None, min_length=1, max_length=1)
+    date_format: str | None = None
+    cancelled_statuses: list[str] = Field(default_factory=list)
+    id_scope: str | None = Field(None, pattern=r"^[A-Za-z0-9_]+$")
+    lines_without_number: Literal["append"] = "append"
+
+    _zone = field_validator("time_zone")(_known_zone)
+
+
+SettingsT = TypeVar("SettingsT", bound=_Settings)
+
+
+def read_settings(path: Path, model: type[SettingsT]) -> SettingsT:
+    """Read a YAML file into its model; a missing file means defaults.
+
+    Raises:
+        UserError: naming the key, when the file is no YAML or does not fit the model.
+    """
+    if not path.exists():
+        return model()
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        mark = getattr(error, "problem_mark", None)
+        raise UserError(
+            "this is not YAML",
+            file=str(path),
+            line=mark.line + 1 if mark else None,
+            remedy="Check indentation and colons there.",
+        ) from error
+    if content is not None and not isinstance(content, dict):
+        raise UserError("this is no list of keys", file=str(path), remedy="Write `key: value` lines.")
+    try:
+        return model.model_validate(content or {})
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        known = ", ".join(model.model_fields)
+        what = "there is no such key" if first["type"] == "extra_forbidden" else first["msg"]
+        raise UserError(
+            what,
+            file=str(path),
+            column=key,
+            remedy=f"Known keys: {known}.",
+        ) from error
+
+
+@cache
+def project_root() -> Path:
+    """The checkout: where dbt_project.yml is."""
+    return Path(__file__).resolve().parent.parent
+
+
+def project_vars() -> dict[str, Any]:
+    """Vars of dbt_project.yml."""
+    return yaml.safe_load((project_root() / "dbt_project.yml").read_text(encoding="utf-8"))["vars"]
+
+
+def check_vars(settings: HomeSettings, path: Path) -> None:
+    """A var that no model knows would be set without effect: refuse it by name."""
+    known = project_vars()
+    for name in settings.vars:
+        if name not in known:
+            raise UserError(
+                "no model asks for this var",
+                file=str(path),
+                column=f"vars.{name}",
+                remedy=f"Known vars: {', '.join(known)}.",
+            )
+
+
