@@ -25,6 +25,17 @@ os.environ.setdefault("DO_NOT_TRACK", "1")
 RESULTS = ("LogSeedResult", "LogModelResult", "LogTestResult", "LogSnapshotResult")
 
 
+PREVIEW_ROWS = 5
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What dbt just built: rows of a table, and the first rows of a mart as a Markdown table."""
+
+    rows: int | None
+    preview: str | None
+
+
 @dataclass(frozen=True)
 class TestOutcome:
     """Outcome of one dbt test or unit test."""
@@ -101,21 +112,25 @@ class Build:
         self.home, self.selection = home, selection
         self.result: Any = None
 
-    def __iter__(self) -> Iterator[dict[str, Any]]:
-        """dbt's result events, as dictionaries, while it runs."""
+    def __iter__(self) -> Iterator[tuple[dict[str, Any], Inspection]]:
+        """dbt's result events, as dictionaries, while it runs; with what was built."""
         from dbt.cli.main import dbtRunner
         from google.protobuf.json_format import MessageToDict
 
         events: queue.Queue = queue.Queue()
+        self.home.export()
+        manifest = _manifest(self.home)
 
         def listen(event) -> None:
             if event.info.name in RESULTS:
-                events.put(MessageToDict(event, preserving_proto_field_name=True))
+                told = MessageToDict(event, preserving_proto_field_name=True)
+                # Here, in dbt's own thread, its connection is open; a moment later it may not be.
+                node = manifest.nodes.get(told["data"].get("node_info", {}).get("unique_id"))
+                events.put((told, inspect(node)))
 
         def work() -> None:
             try:
-                self.home.export()
-                self.result = dbtRunner(manifest=_manifest(self.home), callbacks=[listen]).invoke(
+                self.result = dbtRunner(manifest=manifest, callbacks=[listen]).invoke(
                     [*QUIET, "build", *_arguments(self.home), "--indirect-selection", "buildable", *self.selection]
                 )
             finally:
@@ -173,3 +188,37 @@ def _close() -> None:
         environment.close()
         DuckDBConnectionManager._ENV = None
     DuckDBConnectionManager.close_all_connections()
+
+
+def inspect(node: Any) -> Inspection:
+    """Rows of a table that dbt just built, without scanning it, and for marts its first rows; dbt must be running."""
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+
+    if node is None or node.resource_type not in ("model", "seed") or node.config.materialized == "view":
+        return Inspection(None, None)
+    cursor = DuckDBConnectionManager._ENV.conn.cursor()
+    found = cursor.execute(
+        "select estimated_size from duckdb_tables() where schema_name = ? and table_name = ?", [node.schema, node.name]
+    ).fetchone()
+    preview = None
+    if node.fqn[1] == "marts" and found:
+        cursor.execute(f"select * from {node.schema}.{node.name} limit {PREVIEW_ROWS}")
+        names = [column[0] for column in cursor.description]
+        lines = [names, ["---"] * len(names), *cursor.fetchall()]
+        preview = "\n".join("| " + " | ".join(str(v).replace("|", "\\|") for v in line) + " |" for line in lines)
+    return Inspection(found[0] if found else None, preview)
+
+
+def failing_rows(home: Home, test: str, limit: int = 5) -> list[str]:
+    """Some rows that break a dbt test; none for relations of the restricted schema, which hold personal data."""
+    import duckdb
+
+    manifest = _manifest(home)
+    node = next((node for node in manifest.nodes.values() if node.name == test), None)
+    attached = manifest.nodes.get(getattr(node, "attached_node", None) or "")
+    if node is None or not getattr(node, "compiled_code", None) or (attached and attached.schema == "restricted"):
+        return []
+    with duckdb.connect(str(home.database), read_only=True) as connection:
+        cursor = connection.execute(f"select * from ({node.compiled_code}) limit {limit}")
+        names = [column[0] for column in cursor.description]
+        return [", ".join(f"{n}={v}" for n, v in zip(names, row, strict=True)) for row in cursor.fetchall()]

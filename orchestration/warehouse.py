@@ -80,16 +80,13 @@ class Warehouse:
             connection.execute(f"create or replace view {table.relation} as " + " union all by name ".join(parts))
         return sum(load["rows_in"] - load["rejected"] for load in loads)
 
-    def replace_table(self, name: str, columns: Sequence[tuple[str, str]], rows: Sequence[Sequence[Any]]) -> None:
-        """(Re)create a small table of the restricted schema."""
-        with self.connect() as connection:
-            self._replace(connection, name, columns, rows)
-
     def replace_tables(self, tables: dict[str, tuple[Sequence[tuple[str, str]], Sequence[Sequence[Any]]]]) -> None:
         """(Re)create several small tables of the restricted schema."""
         with self.connect() as connection:
+            connection.begin()
             for name, (columns, rows) in tables.items():
                 self._replace(connection, name, columns, rows)
+            connection.commit()
 
     def create_rejects_relation(self, name: str, columns: Sequence[tuple[str, str]], ledger: Ledger) -> None:
         """(Re)create the relation of all rows that the reader could not read, of current loads."""

@@ -1,0 +1,1 @@
+"""Asset modules, one per kind: ingest, models, gates, publish, schedules."""

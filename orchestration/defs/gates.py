@@ -1,0 +1,92 @@
+"""The two gates: Great Expectations suites as blocking checks on the assets they guard, and their outcomes as a table."""
+
+import json
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+
+import dagster as dg
+
+from expectations.runner import suite_files
+from orchestration.contract import CONTROL
+from orchestration.control import CheckOutcome
+from orchestration.resources import Refresh, told
+
+OUTCOMES = dg.AssetKey([CONTROL, "check_results"])
+
+
+def _specs(gate: str) -> dict[str, dg.AssetCheckSpec]:
+    specs = {}
+    for path in suite_files(gate):
+        suite = json.loads(path.read_text(encoding="utf-8"))
+        specs[path.stem] = dg.AssetCheckSpec(
+            name=f"{gate}_{path.stem}",
+            asset=dg.AssetKey(suite["meta"]["table"].split(".")),
+            blocking=True,
+            description="; ".join(item["description"] for item in suite["expectations"]),
+        )
+    return specs
+
+
+def gate(name: str) -> dg.AssetChecksDefinition:
+    """A gate: every suite of a folder under expectations/, each a blocking check on the table it guards."""
+    specs = _specs(name)
+
+    @dg.multi_asset_check(name=f"{name}_gate", specs=list(specs.values()))
+    def check(context: dg.AssetCheckExecutionContext, refresh: Refresh) -> Iterator[dg.AssetCheckResult]:
+        session = refresh.session
+        with told():
+            found = session.gates.ask(do="validate", gate=name, database=str(session.home.database))
+        session.outcomes += [
+            CheckOutcome(
+                check_name=item["check_name"],
+                gate=name,
+                checked_relation=item["relation"],
+                severity=item["severity"],
+                is_passed=item["is_passed"],
+                observed=item["observed"],
+                expected=item["expected"],
+                failed_row_count=item["failed_row_count"],
+                remedy=item["remedy"],
+            )
+            for item in found
+        ]
+        by_suite = {
+            suite: list(items) for suite, items in groupby(found, key=lambda item: item["check_name"].split(".")[1])
+        }
+        for suite, spec in specs.items():
+            items = by_suite.get(suite, [])
+            failed = [item for item in items if not item["is_passed"]]
+            critical = [item for item in failed if item["severity"] == "critical"]
+            yield dg.AssetCheckResult(
+                check_name=spec.name,
+                asset_key=spec.asset_key,
+                passed=bool(items) and not failed,
+                severity=dg.AssetCheckSeverity.ERROR if critical or not items else dg.AssetCheckSeverity.WARN,
+                description="\n".join(told_of(item) for item in critical or failed) or None,
+                metadata={"expectations": len(items), "failed": len(failed)},
+            )
+
+    return check
+
+
+def told_of(item: dict) -> str:
+    """A failed expectation for people: its name, what it expects, rows that break it, what to do."""
+    rows = "".join(f"\n    {row}" for row in item["rows"])
+    return (
+        f"{item['check_name']} on {item['relation']}: expected: {item['expected']} Found: {item['observed']}{rows}"
+        f"\n  What to do: {item['remedy']}"
+    )
+
+
+def outcomes(after: Sequence[dg.AssetKey]) -> dg.AssetsDefinition:
+    """The asset of everything that gates and tests found; made after the last mart passed its gate."""
+
+    @dg.asset(key=OUTCOMES, deps=after, group_name="quality", description="Outcomes of this run's gates and dbt tests.")
+    def write(context: dg.AssetExecutionContext, refresh: Refresh) -> dg.MaterializeResult:
+        with told():
+            session = refresh.session
+            session.control.write_outcomes(session.outcomes, session.started)
+        failed = [outcome for outcome in session.outcomes if not outcome.is_passed]
+        return dg.MaterializeResult(metadata={"dagster/row_count": len(session.outcomes), "warnings": len(failed)})
+
+    return write

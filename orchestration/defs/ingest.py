@@ -1,0 +1,86 @@
+"""Landed files: every file of every source system, as it came, in the raw zone; and what the ledger knows of them.
+
+Belongs here: which table becomes which asset. Does not: how a file is read (reader.py) or remembered (ledger.py).
+"""
+
+from collections.abc import Sequence
+
+import dagster as dg
+
+from orchestration.contract import CONTROL, Table
+from orchestration.resources import Refresh, told
+from regulars.errors import UserError
+
+LANDING_ZONE = dg.AssetKey(["landing", "files"])
+
+
+@dg.asset(key=LANDING_ZONE, group_name="ingest", kinds={"file"})
+def landing_zone(context: dg.AssetExecutionContext, refresh: Refresh) -> dg.MaterializeResult:
+    """Files that lie in the landing zone: whose they are, and that their source systems' declarations are sound."""
+    with told():
+        session = refresh.session
+        if refresh.full:
+            session.warehouse.discard()
+        session.warehouse.discard_if_broken()
+        session.ledger.forget_unpublished(session.home.landing)
+        files = session.landing.files
+        if not files and session.ledger.is_empty():
+            raise UserError(
+                "there are no files to load",
+                file=str(session.home.landing),
+                remedy="Put one at <source_system>/order_lines.csv there, or run `regulars demo` first.",
+            )
+        for system in session.landing.source_systems:
+            session.landing.settings(system)
+    return dg.MaterializeResult(
+        metadata={"files": len(files), "source systems": ", ".join(session.landing.source_systems)}
+    )
+
+
+def landed_table(table: Table) -> dg.AssetsDefinition:
+    """The asset of one table that files can be loaded into; its key is the dbt source's."""
+
+    @dg.asset(
+        key=[table.source, table.name],
+        deps=[LANDING_ZONE],
+        group_name="ingest",
+        kinds={"parquet"},
+        description=f"Files of {table.source}.{table.name}, typed, one Parquet file per content.",
+    )
+    def load(context: dg.AssetExecutionContext, refresh: Refresh) -> dg.MaterializeResult:
+        with told():
+            session = refresh.session
+            files = [landed for landed in session.landing.files if landed.table == table]
+            settings = {landed.source_system: session.landing.settings(landed.source_system) for landed in files}
+            count = session.ledger.load(files, settings, session.home.settings.time_zone, session.run_id)
+            rows = session.warehouse.create_raw_relation(table, session.ledger)
+        return dg.MaterializeResult(
+            metadata={
+                "dagster/row_count": rows,
+                "files": count.files,
+                "files loaded now": count.loaded,
+                "rows loaded now": count.rows_in,
+                "rows that could not be read": count.rejected,
+            }
+        )
+
+    return load
+
+
+def control_tables(manifest: dict, ingested: Sequence[dg.AssetKey]) -> dg.AssetsDefinition:
+    """The asset of the small tables that tell models about ledger, settings and run."""
+    specs = [
+        dg.AssetSpec([CONTROL, node["name"]], deps=ingested, group_name="ingest", description=node["description"])
+        for node in manifest["sources"].values()
+        if node["source_name"] == CONTROL and node["name"] != "check_results"
+    ]
+
+    @dg.multi_asset(specs=specs, name="control_tables")
+    def write(context: dg.AssetExecutionContext, refresh: Refresh):
+        with told():
+            session = refresh.session
+            session.control.write(session.landing, session.ledger, session.run_id, refresh.as_of, session.started)
+        for spec in specs:
+            yield dg.MaterializeResult(asset_key=spec.key)
+
+    return write

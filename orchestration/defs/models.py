@@ -1,0 +1,97 @@
+"""The dbt graph, in three parts: what came in, the marts, and what is known only after the last gate."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+from dagster_dbt import DagsterDbtTranslator, dbt_assets
+from dagster_dbt.asset_utils import get_updated_cli_invocation_params_for_context
+from dagster_dbt.core.dbt_cli_event import DbtCoreCliEventMessage
+
+from orchestration import dbt
+from orchestration.control import CheckOutcome
+from orchestration.resources import Refresh, told
+from regulars.errors import Exit
+
+INCOMING = "fqn:regulars.staging fqn:regulars.intermediate resource_type:seed tag:incoming"
+CLOSING = "tag:closing"
+MARTS = "fqn:regulars.marts"
+
+
+class Translator(DagsterDbtTranslator):
+    """Groups by layer; keys and lineage are dagster-dbt's own."""
+
+    def get_asset_spec(self, manifest, unique_id, project) -> dg.AssetSpec:
+        """Put a node into its layer's group."""
+        spec = super().get_asset_spec(manifest, unique_id, project)
+        node = manifest["nodes"].get(unique_id)
+        if node is None:
+            return spec
+        if node["resource_type"] == "seed":
+            return spec.replace_attributes(group_name="seeds")
+        layer = node["fqn"][1]
+        return spec.replace_attributes(group_name=node["fqn"][2] if layer == "marts" else layer)
+
+
+def part(
+    name: str, manifest: dict[str, Any], select: str, exclude: str = ""
+) -> dg.AssetsDefinition:
+    """One part of the graph as assets, its tests as checks."""
+    translator = Translator()
+
+    @dbt_assets(manifest=manifest, select=select, exclude=exclude, name=name, dagster_dbt_translator=translator)
+    def build(context: dg.AssetExecutionContext, refresh: Refresh) -> Iterator[Any]:
+        selection = get_updated_cli_invocation_params_for_context(context, manifest, translator).selection_args
+        with told():
+            run = dbt.Build(refresh.session.home, selection)
+            for event, built in run:
+                message = DbtCoreCliEventMessage(raw_event=event, event_history_metadata={})
+                for item in message.to_default_asset_events(manifest, translator, context):
+                    yield _with_rows(item, built)
+        tests = run.tests()
+        refresh.session.outcomes += [_outcome(test) for test in tests]
+        faults = run.faults()
+        if faults:
+            raise dg.Failure("dbt: " + "\n".join(faults), allow_retries=False)
+        broken = [test for test in tests if not test.is_passed and test.severity == "critical"]
+        if broken:
+            raise dg.Failure(
+                "\n".join(_told(test, refresh) for test in broken),
+                metadata={"exit": int(Exit.STOPPED_BY_GATE)},
+                allow_retries=False,
+            )
+
+    return build
+
+
+def _with_rows(item: Any, built: dbt.Inspection) -> Any:
+    """Add rows, and for marts a preview, to a materialization."""
+    if not isinstance(item, dg.Output) or built.rows is None:
+        return item
+    metadata: dict[str, Any] = {"dagster/row_count": built.rows}
+    if built.preview:
+        metadata["preview"] = dg.MetadataValue.md(built.preview)
+    return item.with_metadata({**item.metadata, **metadata})
+
+
+def _outcome(test: dbt.TestOutcome) -> CheckOutcome:
+    return CheckOutcome(
+        check_name=test.name,
+        gate="dbt",
+        checked_relation=test.relation,
+        severity=test.severity,
+        is_passed=test.is_passed,
+        observed=f"{test.failures or 0} failing rows",
+        expected="0 failing rows",
+        failed_row_count=test.failures,
+        remedy=None if test.is_passed else f"See the rows: dbt show --select {test.name}",
+    )
+
+
+def _told(test: dbt.TestOutcome, refresh: Refresh) -> str:
+    rows = "\n".join(f"    {row}" for row in dbt.failing_rows(refresh.session.home, test.name))
+    return (
+        f"dbt test {test.name} on {test.relation}: {test.message or 'failed'}\n{rows}\n"
+        f"  What to do: look at these rows in the build database ({refresh.session.home.database}); "
+        "correct the input, or the model that made them."
+    )

@@ -1,0 +1,42 @@
+"""When a refresh starts by itself: every night, and when files arrive."""
+
+import hashlib
+import json
+
+import dagster as dg
+
+from orchestration.resources import current_home
+from regulars.home import Fingerprint, landed_paths
+
+
+def nightly(job) -> dg.ScheduleDefinition:
+    """The nightly refresh, at the home's hour (`nightly_at` in regulars.yml) in the home's time zone."""
+    settings = current_home().settings
+    hour, minute = settings.nightly_at.split(":")
+    return dg.ScheduleDefinition(
+        name="nightly",
+        job=job,
+        cron_schedule=f"{int(minute)} {int(hour)} * * *",
+        execution_timezone=settings.time_zone,
+        description="One refresh a night.",
+    )
+
+
+def arrivals(job) -> dg.SensorDefinition:
+    """Starts a refresh when the landing zone differs from what was published, once per state of the landing zone."""
+
+    @dg.sensor(name="arrivals", job=job, minimum_interval_seconds=60)
+    def watch(context: dg.SensorEvaluationContext):
+        """Files arrived, changed or went."""
+        home = current_home()
+        state = {str(path): [path.stat().st_size, path.stat().st_mtime_ns] for path in landed_paths(home.landing)}
+        published = Fingerprint(home, {}).last.get("landing", {})
+        digest = hashlib.sha256(json.dumps(state, sort_keys=True).encode()).hexdigest()
+        if not state or state == {path: parts[:2] for path, parts in published.items()}:
+            return dg.SkipReason("The landing zone is as it was published.")
+        if context.cursor == digest:
+            return dg.SkipReason("This state of the landing zone was tried before; change a file to try again.")
+        context.update_cursor(digest)
+        return dg.RunRequest(run_key=None)
+
+    return watch

@@ -1,0 +1,71 @@
+"""Talks to the process that runs Great Expectations. Imports nothing slow, so that it can be started first."""
+
+from __future__ import annotations
+
+import atexit
+import json
+import subprocess
+import sys
+from typing import Any
+
+from regulars.home import Home
+from regulars.settings import project_root
+
+
+class GateWorker:
+    """One Great Expectations process for one refresh."""
+
+    def __init__(self, home: Home):
+        home.prepare()
+        self.log = (home.build / "great_expectations.log").open("w")
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "expectations.runner"],
+            cwd=project_root(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self.log,
+            text=True,
+        )
+        atexit.register(self.stop)
+
+    def ask(self, **request: Any) -> Any:
+        """Send a request and wait for its answer.
+
+        Raises:
+            RuntimeError: when the process failed; its log lies in the build folder.
+        """
+        try:
+            self.process.stdin.write(json.dumps(request) + "\n")
+            self.process.stdin.flush()
+            line = self.process.stdout.readline()
+        except BrokenPipeError:
+            line = ""
+        if not line:
+            raise RuntimeError(f"Great Expectations stopped; see {self.log.name}")
+        reply = json.loads(line)
+        if "error" in reply:
+            raise RuntimeError(f"Great Expectations failed: {reply['error']}; see {self.log.name}")
+        return reply["answer"]
+
+    def stop(self) -> None:
+        """End the process; harmless when it has ended."""
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        self.log.close()
+
+
+_warm: GateWorker | None = None
+
+
+def warm_up(home: Home) -> None:
+    """Start the process now, for a refresh that will need it in some seconds."""
+    global _warm
+    _warm = _warm or GateWorker(home)
+
+
+def take(home: Home) -> GateWorker:
+    """The process that was warmed up, else a new one. Each refresh has its own: it remembers what it validated."""
+    global _warm
+    worker, _warm = _warm or GateWorker(home), None
+    return worker

@@ -1,0 +1,128 @@
+"""What a run holds on to: its home, its lock, its gates' process and what its checks found."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+
+import dagster as dg
+from pydantic import PrivateAttr
+
+from orchestration import dbt, gate_worker
+from orchestration.contract import Table, tables
+from orchestration.control import CheckOutcome, Control
+from orchestration.landing import Landing
+from orchestration.ledger import Ledger
+from orchestration.publication import Publication
+from orchestration.warehouse import Warehouse
+from regulars.errors import Exit, UserError
+from regulars.home import Home
+
+
+def current_home() -> Home:
+    """The home that the environment names: REGULARS_HOME, and REGULARS_LANDING where it is elsewhere."""
+    landing = os.environ.get("REGULARS_LANDING")
+    return Home.at(landing=Path(landing) if landing else None)
+
+
+def load_manifest(home: Home) -> dict:
+    """dbt's manifest of the home's project."""
+    import orjson
+
+    return orjson.loads(dbt.prepare(home).read_bytes())
+
+
+class Session:
+    """One run's view of its home. Everything is opened when first asked for."""
+
+    def __init__(self, home: Home, run_id: str):
+        self.home, self.run_id = home, run_id
+        self.started = datetime.now(UTC)
+        self.outcomes: list[CheckOutcome] = []
+
+    @cached_property
+    def manifest(self) -> dict:
+        """dbt's manifest."""
+        return load_manifest(self.home)
+
+    @cached_property
+    def tables(self) -> dict[tuple[str, str], Table]:
+        """Tables that files can be loaded into."""
+        return tables(self.manifest)
+
+    @cached_property
+    def landing(self) -> Landing:
+        """The landing zone."""
+        return Landing(self.home, self.tables)
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """All loads."""
+        return Ledger(self.home)
+
+    @cached_property
+    def warehouse(self) -> Warehouse:
+        """The build database."""
+        return Warehouse(self.home)
+
+    @cached_property
+    def control(self) -> Control:
+        """Control tables."""
+        return Control(self.home, self.manifest)
+
+    @cached_property
+    def publication(self) -> Publication:
+        """Published versions."""
+        return Publication(self.home)
+
+    @cached_property
+    def gates(self) -> gate_worker.GateWorker:
+        """The process that runs Great Expectations."""
+        return gate_worker.take(self.home)
+
+    def close(self) -> None:
+        """End what was started."""
+        if "gates" in self.__dict__:
+            self.gates.stop()
+
+
+class Refresh(dg.ConfigurableResource):
+    """The run's home, held under its lock for the length of the run."""
+
+    as_of: str | None = None
+    full: bool = False
+
+    _session: Session = PrivateAttr()
+
+    @contextlib.contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> "Iterator[Refresh]":
+        """Take the lock; the second run at a time fails here and names the first."""
+        home = current_home()
+        home.prepare()
+        run_id = context.run_id or "none"
+        with home.lock(f"run {run_id[:8]}"):
+            self._session = Session(home, run_id)
+            try:
+                yield self
+            finally:
+                self._session.close()
+
+    @property
+    def session(self) -> Session:
+        """What the run's assets share."""
+        return self._session
+
+
+@contextlib.contextmanager
+def told() -> Iterator[None]:
+    """Turn a fault the user can mend into a failure that says so, without a stack trace."""
+    try:
+        yield
+    except UserError as error:
+        raise dg.Failure(
+            description=str(error), metadata={"exit": int(Exit.UNUSABLE)}, allow_retries=False
+        ) from error
