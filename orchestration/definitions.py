@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
+from functools import cache
 from pathlib import Path
 
 # dagster-dbt looks for `dbt` on the path.
@@ -11,16 +13,26 @@ os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get(
 
 import dagster as dg
 
+from orchestration import dbt
 from orchestration.contract import tables
 from orchestration.defs import gates, ingest, models, publish, schedules
 from orchestration.resources import Refresh, current_home, load_manifest
+from regulars.doctor import check_source_systems
 
 
-def build() -> dg.Definitions:
-    """Assets, checks, the job and what starts it."""
-    home = current_home()
-    home.prepare()
-    manifest = load_manifest(home)
+@dg.logger(description="For the command line: steps as they start.")
+def progress_logger(_: dg.InitLoggerContext) -> logging.Logger:
+    """The logger that the command line listens to."""
+    logger = logging.getLogger("regulars.progress")
+    logger.setLevel(logging.DEBUG)
+    logger.propagate = False
+    return logger
+
+
+@cache
+def _build(home: Path, stamp: str) -> dg.Definitions:
+    """Assets, checks, the job and what starts it, for one state of one home."""
+    manifest = load_manifest(current_home())
 
     landed = [ingest.landed_table(table) for table in tables(manifest).values()]
     control = ingest.control_tables(manifest, [asset.key for asset in landed])
@@ -47,7 +59,17 @@ def build() -> dg.Definitions:
         sensors=[schedules.arrivals(refresh)],
         resources={"refresh": Refresh()},
         executor=dg.in_process_executor,
+        loggers={"console": dg.colored_console_logger, "progress": progress_logger},
     )
+
+
+def build() -> dg.Definitions:
+    """Definitions for the home that the environment names now."""
+    check_source_systems()
+    home = current_home()
+    home.prepare()
+    dbt.prepare(home)
+    return _build(home.root, (home.dbt_target / "manifest.stamp").read_text())
 
 
 defs = build()

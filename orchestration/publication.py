@@ -145,13 +145,15 @@ class Publication:
             target = folder / f"{relation.name}.parquet"
             connection.execute(f"copy {name} to {quoted(target)} (format parquet)")
             return
-        month = f"strftime({identifier(relation.month)}, '%Y-%m')"
+        column = identifier(relation.month)
         label = relation.month.removesuffix("_date").removesuffix("_month") + "_month"
-        for (value,) in connection.execute(f"select distinct {month} from {name} order by 1").fetchall():
-            target = folder / relation.name / f"{label}={value}" / f"{relation.name}.parquet"
+        months = f"select distinct date_trunc('month', {column})::date from {name} order by 1"
+        for (first,) in connection.execute(months).fetchall():
+            target = folder / relation.name / f"{label}={first:%Y-%m}" / f"{relation.name}.parquet"
             target.parent.mkdir(parents=True)
+            within = f"{column} >= date '{first}' and {column} < date '{first}' + interval 1 month"
             connection.execute(
-                f"copy (select * from {name} where {month} = {quoted(value)}) to {quoted(target)} (format parquet)"
+                f"copy (select * from {name} where {within}) to {quoted(target)} (format parquet)"
             )
 
     def _point_to(self, version: Path) -> None:

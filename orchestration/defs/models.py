@@ -16,6 +16,8 @@ from regulars.errors import Exit
 INCOMING = "fqn:regulars.staging fqn:regulars.intermediate resource_type:seed tag:incoming"
 CLOSING = "tag:closing"
 MARTS = "fqn:regulars.marts"
+# How the engine says that the machine, not the model, is at fault.
+OUT_OF_ROOM = ("IO Error", "Out of Memory Error", "No space left")
 
 
 class Translator(DagsterDbtTranslator):
@@ -52,7 +54,7 @@ def part(
         refresh.session.outcomes += [_outcome(test) for test in tests]
         faults = run.faults()
         if faults:
-            raise dg.Failure("dbt: " + "\n".join(faults), allow_retries=False)
+            raise _fault(faults)
         broken = [test for test in tests if not test.is_passed and test.severity == "critical"]
         if broken:
             raise dg.Failure(
@@ -72,6 +74,17 @@ def _with_rows(item: Any, built: dbt.Inspection) -> Any:
     if built.preview:
         metadata["preview"] = dg.MetadataValue.md(built.preview)
     return item.with_metadata({**item.metadata, **metadata})
+
+
+def _fault(faults: list[str]) -> dg.Failure:
+    told = "dbt: " + "\n".join(faults)
+    if any(sign in told for sign in OUT_OF_ROOM):
+        return dg.Failure(
+            told + "\n  What to do: free space or memory where the home lies, then refresh again.",
+            metadata={"exit": int(Exit.UNUSABLE)},
+            allow_retries=False,
+        )
+    return dg.Failure(told, allow_retries=False)
 
 
 def _outcome(test: dbt.TestOutcome) -> CheckOutcome:

@@ -1,0 +1,188 @@
+"""The command line: starts the same Dagster job that the schedule and the sensor start, and tells what came of it."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import time
+import traceback
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from regulars.errors import Exit, UserError
+from regulars.home import Fingerprint, Home
+
+for switch, value in {
+    "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+    "DO_NOT_TRACK": "1",
+    "DAGSTER_DISABLE_TELEMETRY": "1",
+    "GX_ANALYTICS_ENABLED": "false",
+}.items():
+    os.environ[switch] = value
+
+app = typer.Typer(
+    help="Know your regulars: turns a retailer's records into one trustworthy view of each customer.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+console = Console(highlight=False, soft_wrap=True)
+errors = Console(stderr=True, highlight=False, soft_wrap=True)
+
+HomeOption = Annotated[
+    Path | None,
+    typer.Option("--home", envvar="REGULARS_HOME", help="Folder of the warehouse (default: homes/default).", show_default=False),
+]
+LandingOption = Annotated[
+    Path | None, typer.Option("--landing", help="Landing zone to read instead of HOME/landing.", show_default=False)
+]
+
+STAGES = {
+    "landing": "load files",
+    "control_tables": "load files",
+    "incoming_models": "check, identify, join",
+    "incoming_gate": "gate: what came in",
+    "mart_models": "build marts",
+    "marts_gate": "gate: marts",
+    "control__check_results": "gate: marts",
+    "closing_models": "publish",
+    "published": "publish",
+}
+
+
+def stage_of(step: str) -> str:
+    """Stage of a Dagster step, as people are told."""
+    return next((stage for prefix, stage in STAGES.items() if step.startswith(prefix)), "load files")
+
+
+@app.command()
+def refresh(
+    home: HomeOption = None,
+    as_of: Annotated[
+        datetime | None,
+        typer.Option("--as-of", formats=["%Y-%m-%d"], help="Day the figures are true for (default: the last order date)."),
+    ] = None,
+    full: Annotated[bool, typer.Option("--full", help="Build everything again, even if nothing is new.")] = False,
+    landing: LandingOption = None,
+) -> None:
+    """Load what lies in the landing zone, build and check the warehouse, and publish it, or change nothing.
+
+    Exit status: 0 published (or nothing new); 3 stopped by a gate; 2 wrong usage, configuration or input; 1 a fault.
+    """
+    began = time.perf_counter()
+    place = Home.at(home, landing)
+    day = as_of.date().isoformat() if as_of else None
+    _ = place.settings
+    place.prepare()
+    fingerprint = Fingerprint(place, {"as_of": day})
+    if not full and fingerprint.is_unchanged():
+        console.print(f"Nothing new since the last refresh; published: {escape(str(place.published))}")
+        raise typer.Exit(Exit.PUBLISHED)
+    with place.lock("regulars refresh"):
+        pass
+    place.export()
+    raise typer.Exit(_run(place, day, full, fingerprint, began))
+
+
+def _run(home: Home, as_of: str | None, full: bool, fingerprint: Fingerprint, began: float) -> Exit:
+    from orchestration import gate_worker
+
+    gate_worker.warm_up(home)
+    with console.status("starting") as status:
+        from regulars.job import run_refresh
+
+        outcome = run_refresh(home, as_of, full, on_step=lambda step: status.update(f"{stage_of(step)} …"))
+    if outcome.exit is not Exit.PUBLISHED:
+        errors.print(f"[bold red]{_headline(outcome.exit)}[/]", *map(escape, outcome.messages), sep="\n")
+        if outcome.exit is not Exit.FAULT:
+            return outcome.exit
+        errors.print(f"Run {outcome.run_id}: `regulars dev` shows its log. Please report this.")
+        return outcome.exit
+    fingerprint.write()
+    from regulars.summary import print_summary
+
+    starting = time.perf_counter() - began - sum(outcome.seconds.values())
+    seconds: dict[str, float] = {"start": starting}
+    for step, spent in outcome.seconds.items():
+        seconds[stage_of(step)] = seconds.get(stage_of(step), 0) + spent
+    print_summary(console, home, seconds)
+    return Exit.PUBLISHED
+
+
+def _headline(code: Exit) -> str:
+    return {
+        Exit.STOPPED_BY_GATE: "Stopped by a gate: nothing was published, the last version is untouched.",
+        Exit.UNUSABLE: "This can't be refreshed: nothing was published, the last version is untouched.",
+    }.get(code, "An unexpected fault: nothing was published, the last version is untouched.")
+
+
+@app.command()
+def demo(home: HomeOption = None) -> None:
+    """Put a year of a grocery chain (Complete Journey) into the landing zone of a home of its own."""
+    from regulars.demo import SOURCE_SYSTEM, demo_home, land
+
+    place = Home.at(home or demo_home())
+    landed = land(place)
+    folder = place.landing / SOURCE_SYSTEM
+    console.print(f"Complete Journey (data: 84.51°, for research and education) lies in {escape(str(folder))}")
+    console.print(f"{len(landed)} files were put there now. Next: regulars refresh --home {escape(str(place.root))}")
+
+
+@app.command()
+def dev(
+    home: HomeOption = None,
+    port: Annotated[int, typer.Option(help="Port of the web page.")] = 3000,
+) -> None:
+    """Open Dagster on this home: assets, checks, runs, the nightly schedule and the sensor."""
+    from regulars.settings import project_root
+
+    place = Home.at(home)
+    _ = place.settings
+    place.prepare()
+    place.export()
+    dagster = Path(sys.executable).parent / "dagster"
+    os.chdir(project_root())
+    os.execv(dagster, [str(dagster), "dev", "--port", str(port)])
+
+
+@app.command()
+def doctor(home: HomeOption = None, landing: LandingOption = None) -> None:
+    """Say what is wrong with this installation and this home, and what to do."""
+    from regulars.doctor import examine
+
+    table = Table("", "what", "found", "what to do", box=None)
+    findings = examine(Home.at(home, landing))
+    for finding in findings:
+        mark = {"ok": "[green]ok[/]", "warning": "[yellow]note[/]", "wrong": "[red]wrong[/]"}[finding.verdict]
+        table.add_row(mark, finding.what, escape(finding.found), escape(finding.remedy))
+    console.print(table)
+    if any(finding.verdict == "wrong" for finding in findings):
+        raise typer.Exit(Exit.UNUSABLE)
+
+
+def main() -> None:
+    """Run the command line; a fault a user can mend is told without a stack trace."""
+    try:
+        app()
+    except UserError as error:
+        errors.print(f"[bold red]{_headline(Exit.UNUSABLE)}[/]", escape(str(error)), sep="\n")
+        sys.exit(Exit.UNUSABLE)
+    except Exception as error:
+        told = re.sub(r"\s+", " ", f"{type(error).__name__}: {error}")
+        errors.print(f"[bold red]{_headline(Exit.FAULT)}[/]", escape(told), sep="\n")
+        if os.environ.get("REGULARS_DEBUG"):
+            traceback.print_exc()
+        else:
+            errors.print("Set REGULARS_DEBUG=1 to see where it happened. Please report this.")
+        sys.exit(Exit.FAULT)
+
+
+if __name__ == "__main__":
+    main()
