@@ -1,7 +1,8 @@
 """Runs the suites of this folder against a database file, in a process of its own.
 
 Importing Great Expectations takes six seconds: a refresh starts this process first and talks to it over pipes, one
-JSON line a request: {"do": "validate", "gate": "incoming", "database": PATH} or {"do": "docs", "target": DIR}.
+JSON line a request: {"do": "begin"} for a refresh, {"do": "validate", "gate": "incoming", "database": PATH},
+{"do": "docs", "target": DIR}.
 What belongs here: how suites are run and documented. What does not: any expectation; those are the JSON files.
 """
 
@@ -36,6 +37,8 @@ class Runner:
         from great_expectations.data_context.types.base import ProgressBarsConfig
 
         self.gx = gx
+        self.is_used = False
+        work.mkdir(parents=True, exist_ok=True)
         self.context = gx.get_context(mode="file", project_root_dir=work)
         self.context.variables.progress_bars = ProgressBarsConfig(globally=False, metric_calculations=False)
         self.context.add_data_docs_site(
@@ -56,6 +59,7 @@ class Runner:
 
     def validate(self, gate: str, database: str) -> list[dict[str, Any]]:
         """Run a gate's suites; returns one outcome per expectation."""
+        self.is_used = True
         source = self.context.data_sources.add_sql(
             name=gate,
             connection_string=f"duckdb:///{database}",
@@ -153,12 +157,18 @@ def main() -> None:
     replies = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # whatever a library prints must not mix with the replies
     with tempfile.TemporaryDirectory(prefix="regulars-gx-") as work:
-        runner = Runner(Path(work))
+        refreshes = 1
+        runner = Runner(Path(work) / "1")
         for line in sys.stdin:
             request = json.loads(line)
             try:
-                if request["do"] == "validate":
-                    answer: Any = runner.validate(request["gate"], request["database"])
+                if request["do"] == "begin":
+                    answer: Any = None
+                    if runner.is_used:
+                        refreshes += 1
+                        runner = Runner(Path(work) / str(refreshes))
+                elif request["do"] == "validate":
+                    answer = runner.validate(request["gate"], request["database"])
                 else:
                     answer = runner.build_docs(Path(request["target"]))
                 reply = {"answer": answer}

@@ -68,7 +68,7 @@ def prepare(home: Home) -> Path:
     """
     manifest = home.dbt_target / "manifest.json"
     stamp = home.dbt_target / "manifest.stamp"
-    now = code_hash() + json.dumps(_arguments(home)) + str(home.database)
+    now = code_hash() + json.dumps(home.settings.dbt_vars(), sort_keys=True)
     if manifest.exists() and stamp.exists() and stamp.read_text() == now:
         return manifest
     from dbt.cli.main import dbtRunner
@@ -131,7 +131,8 @@ class Build:
         def work() -> None:
             try:
                 self.result = dbtRunner(manifest=manifest, callbacks=[listen]).invoke(
-                    [*QUIET, "build", *_arguments(self.home), "--indirect-selection", "buildable", *self.selection]
+                    [*QUIET, "build", *_arguments(self.home), "--indirect-selection", "buildable",
+                     "--exclude-resource-type", "unit_test", *self.selection]
                 )
             finally:
                 _close()

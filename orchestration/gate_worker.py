@@ -13,7 +13,7 @@ from regulars.settings import project_root
 
 
 class GateWorker:
-    """One Great Expectations process for one refresh."""
+    """A process that runs Great Expectations."""
 
     def __init__(self, home: Home):
         home.prepare()
@@ -55,17 +55,19 @@ class GateWorker:
         self.log.close()
 
 
-_warm: GateWorker | None = None
+_worker: GateWorker | None = None
 
 
-def warm_up(home: Home) -> None:
-    """Start the process now, for a refresh that will need it in some seconds."""
-    global _warm
-    _warm = _warm or GateWorker(home)
+def warm_up(home: Home) -> GateWorker:
+    """Start the process now, for a refresh that will need it in some seconds; one serves all refreshes of a process."""
+    global _worker
+    if _worker is None or _worker.process.poll() is not None:
+        _worker = GateWorker(home)
+    return _worker
 
 
-def take(home: Home) -> GateWorker:
-    """The process that was warmed up, else a new one. Each refresh has its own: it remembers what it validated."""
-    global _warm
-    worker, _warm = _warm or GateWorker(home), None
+def begin(home: Home) -> GateWorker:
+    """The process, ready for a new refresh: what it validated before is forgotten."""
+    worker = warm_up(home)
+    worker.ask(do="begin")
     return worker

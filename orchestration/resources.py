@@ -82,12 +82,7 @@ class Session:
     @cached_property
     def gates(self) -> gate_worker.GateWorker:
         """The process that runs Great Expectations."""
-        return gate_worker.take(self.home)
-
-    def close(self) -> None:
-        """End what was started."""
-        if "gates" in self.__dict__:
-            self.gates.stop()
+        return gate_worker.begin(self.home)
 
 
 class Refresh(dg.ConfigurableResource):
@@ -106,10 +101,7 @@ class Refresh(dg.ConfigurableResource):
         run_id = context.run_id or "none"
         with home.lock(f"run {run_id[:8]}"):
             self._session = Session(home, run_id)
-            try:
-                yield self
-            finally:
-                self._session.close()
+            yield self
 
     @property
     def session(self) -> Session:

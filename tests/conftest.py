@@ -1,0 +1,122 @@
+"""Homes to refresh, a command line to call, and a project to break."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import pytest
+
+PROJECT = Path(__file__).resolve().parent.parent
+FIVE_COLUMNS = "order_id,ordered_at,customer_id,quantity,unit_price\n"
+
+
+@dataclass
+class Result:
+    exit: int
+    out: str
+    err: str
+
+    @property
+    def text(self) -> str:
+        return f"exit {self.exit}\n{self.out}\n{self.err}"
+
+
+def call(*arguments: str | Path, project: Path = PROJECT, **environment: str) -> Result:
+    """The command line in a process of its own, as a user or scheduler calls it."""
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith(("REGULARS_", "DAGSTER_HOME"))}
+    done = subprocess.run(
+        [sys.executable, "-m", "regulars.cli", *map(str, arguments)],
+        cwd=project,
+        env={**inherited, "PYTHONPATH": str(project), "COLUMNS": "200", **environment},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    return Result(done.returncode, done.stdout, done.stderr)
+
+
+@pytest.fixture(scope="session")
+def parsed(tmp_path_factory) -> Path:
+    """dbt's parsed project, so that each test's home need not parse it again."""
+    from orchestration import dbt
+    from regulars.home import Home
+
+    home = Home.at(tmp_path_factory.mktemp("parsed"))
+    home.prepare()
+    dbt.prepare(home)
+    return home.dbt_target
+
+
+class Place:
+    """A home of a test: files to land, a refresh to call, figures to ask for."""
+
+    def __init__(self, root: Path, parsed: Path):
+        self.root = root
+        self.landing = root / "landing"
+        shutil.copytree(parsed, root / "build" / "dbt")
+
+    def land(self, name: str, text: str | bytes, encoding: str = "utf-8") -> Path:
+        path = self.landing / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(text if isinstance(text, bytes) else text.encode(encoding))
+        return path
+
+    def settings(self, text: str) -> None:
+        self.root.mkdir(parents=True, exist_ok=True)
+        (self.root / "regulars.yml").write_text(text)
+
+    def refresh(self, *arguments: str, **environment: str) -> Result:
+        return call("refresh", "--home", self.root, *arguments, **environment)
+
+    def refresh_here(self, as_of: str | None = None, full: bool = False):
+        """The same job in this process: seconds faster, for tests that do not look at the command line."""
+        from regulars.home import Home
+        from regulars.job import run_refresh
+
+        home = Home.at(self.root)
+        home.prepare()
+        home.export()
+        return run_refresh(home, as_of, full, on_step=lambda step: None)
+
+    @property
+    def warehouse(self) -> Path:
+        return self.root / "published" / "warehouse.duckdb"
+
+    def query(self, sql: str) -> list[tuple]:
+        with duckdb.connect(str(self.warehouse.resolve()), read_only=True) as connection:
+            return connection.execute(sql).fetchall()
+
+
+@pytest.fixture
+def place(tmp_path, parsed) -> Place:
+    return Place(tmp_path / "home", parsed)
+
+
+@pytest.fixture(scope="session")
+def new_place(tmp_path_factory, parsed) -> Callable[[str], Place]:
+    return lambda name: Place(tmp_path_factory.mktemp(name) / "home", parsed)
+
+
+@pytest.fixture
+def project(tmp_path) -> Path:
+    """A copy of the project that a test may change."""
+    copy = tmp_path / "project"
+    copy.mkdir()
+    for name in ("models", "seeds", "macros", "orchestration", "expectations", "regulars"):
+        shutil.copytree(PROJECT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(PROJECT / "tests" / "data", copy / "tests" / "data")
+    for name in ("dbt_project.yml", "profiles.yml", "pyproject.toml", "requirements.lock"):
+        shutil.copy(PROJECT / name, copy / name)
+    return copy
+
+
+def orders(count: int, day: str = "2024-03-01", first: int = 1) -> str:
+    """An order_lines.csv of five columns: one line an order, one order a customer."""
+    return FIVE_COLUMNS + "".join(f"o{n},{day} 10:00:00,c{n},1,10.00\n" for n in range(first, first + count))
