@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from regulars.errors import Exit, UserError
+from regulars.errors import Exit, UserError, is_out_of_room, out_of_room
 from regulars.home import Fingerprint, Home
 
 for switch, value in {
@@ -176,6 +176,10 @@ def main() -> None:
         sys.exit(Exit.UNUSABLE)
     except Exception as error:
         told = re.sub(r"\s+", " ", f"{type(error).__name__}: {error}")
+        if is_out_of_room(told):
+            mendable = out_of_room(told, os.environ.get("REGULARS_HOME", ""))
+            errors.print(f"[bold red]{_headline(Exit.UNUSABLE)}[/]", escape(str(mendable)), sep="\n")
+            sys.exit(Exit.UNUSABLE)
         errors.print(f"[bold red]{_headline(Exit.FAULT)}[/]", escape(told), sep="\n")
         if os.environ.get("REGULARS_DEBUG"):
             traceback.print_exc()

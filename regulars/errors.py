@@ -46,3 +46,27 @@ class UserError(Exception):
         ]
         where = ", ".join(place for place in places if place)
         return f"{where + ': ' if where else ''}{self.what}\n  What to do: {self.remedy}"
+
+
+# How the system, SQLite and DuckDB say that the machine, not the program, is at fault.
+OUT_OF_ROOM = (
+    "No space left",
+    "File too large",
+    "disk I/O error",
+    "disk is full",
+    "Read-only file system",
+    "IO Error",
+    "Out of Memory Error",
+)
+
+
+def is_out_of_room(told: str) -> bool:
+    """Whether a fault is one of space, memory or permission, which its user can mend."""
+    return any(sign in told for sign in OUT_OF_ROOM)
+
+
+def out_of_room(told: str, place: str) -> UserError:
+    """That fault, told."""
+    return UserError(
+        told, file=place, remedy="Free space or memory there, or name another --home, then refresh again."
+    )

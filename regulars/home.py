@@ -184,7 +184,9 @@ def landed_paths(landing: Path) -> list[Path]:
             remedy="Make the folder readable, or name another with --landing.",
         ) from error
 
-    if landing.exists() and not landing.is_dir():
+    if not landing.exists():
+        return []
+    if not landing.is_dir():
         raise UserError(
             "this landing zone is no folder", file=str(landing), remedy="Name a folder with --landing."
         )
@@ -192,7 +194,7 @@ def landed_paths(landing: Path) -> list[Path]:
     for folder, names, files in os.walk(landing, onerror=refuse, followlinks=True):
         names[:] = sorted(name for name in names if not name.startswith("."))
         paths += [Path(folder) / name for name in sorted(files) if not name.startswith(".")]
-    return paths if landing.exists() else []
+    return paths
 
 
 class Fingerprint:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import dagster as dg
 
-from regulars.errors import Exit
+from regulars.errors import Exit, is_out_of_room, out_of_room
 from regulars.home import Home
 
 
@@ -45,7 +45,7 @@ def run_refresh(home: Home, as_of: str | None, full: bool, on_step: Callable[[st
         )
     finally:
         logging.getLogger("regulars.progress").removeHandler(listener)
-    return _outcome(result)
+    return _outcome(result, home)
 
 
 class _Listener(logging.Handler):
@@ -60,7 +60,7 @@ class _Listener(logging.Handler):
             self.on_step(event.step_key)
 
 
-def _outcome(result: dg.ExecuteInProcessResult) -> Outcome:
+def _outcome(result: dg.ExecuteInProcessResult, home: Home) -> Outcome:
     events = result.all_events
     seconds = {
         event.step_key: event.event_specific_data.duration_ms / 1000 for event in events if event.is_step_success
@@ -93,6 +93,8 @@ def _outcome(result: dg.ExecuteInProcessResult) -> Outcome:
                 if "What to do:" in told:
                     code = Exit.UNUSABLE
                 messages.append(told)
+    if code is Exit.FAULT and is_out_of_room(" ".join(messages)):
+        return Outcome(Exit.UNUSABLE, result.run_id, [str(out_of_room(messages[0], str(home.root)))])
     return Outcome(code, result.run_id, messages)
 
 

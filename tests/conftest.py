@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,6 +44,21 @@ def call(*arguments: str | Path, project: Path = PROJECT, **environment: str) ->
     return Result(done.returncode, done.stdout, done.stderr)
 
 
+def call_here(*arguments: str | Path) -> Result:
+    """The command line in this process: what it imported stays imported."""
+    from regulars.cli import main
+
+    out, err = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+        patch.setattr(sys, "argv", ["regulars", *map(str, arguments)])
+        patch.setenv("COLUMNS", "200")
+        patch.delenv("REGULARS_HOME", raising=False)
+        patch.delenv("REGULARS_LANDING", raising=False)
+        with pytest.raises(SystemExit) as left:
+            main()
+    return Result(int(left.value.code or 0), out.getvalue(), err.getvalue())
+
+
 @pytest.fixture(scope="session")
 def parsed(tmp_path_factory) -> Path:
     """dbt's parsed project, so that each test's home need not parse it again."""
@@ -74,6 +91,9 @@ class Place:
 
     def refresh(self, *arguments: str, **environment: str) -> Result:
         return call("refresh", "--home", self.root, *arguments, **environment)
+
+    def call_here(self, *arguments: str) -> Result:
+        return call_here("refresh", "--home", self.root, *arguments)
 
     def refresh_here(self, as_of: str | None = None, full: bool = False):
         """The same job in this process: seconds faster, for tests that do not look at the command line."""

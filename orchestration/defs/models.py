@@ -11,13 +11,11 @@ from dagster_dbt.core.dbt_cli_event import DbtCoreCliEventMessage
 from orchestration import dbt
 from orchestration.control import CheckOutcome
 from orchestration.resources import Refresh, told
-from regulars.errors import Exit
+from regulars.errors import Exit, is_out_of_room, out_of_room
 
 INCOMING = "fqn:regulars.staging fqn:regulars.intermediate resource_type:seed tag:incoming"
 CLOSING = "tag:closing"
 MARTS = "fqn:regulars.marts"
-# How the engine says that the machine, not the model, is at fault.
-OUT_OF_ROOM = ("IO Error", "Out of Memory Error", "No space left")
 
 
 class Translator(DagsterDbtTranslator):
@@ -54,7 +52,7 @@ def part(
         refresh.session.outcomes += [_outcome(test) for test in tests]
         faults = run.faults()
         if faults:
-            raise _fault(faults)
+            raise _fault(faults, refresh)
         broken = [test for test in tests if not test.is_passed and test.severity == "critical"]
         if broken:
             raise dg.Failure(
@@ -76,14 +74,11 @@ def _with_rows(item: Any, built: dbt.Inspection) -> Any:
     return item.with_metadata({**item.metadata, **metadata})
 
 
-def _fault(faults: list[str]) -> dg.Failure:
+def _fault(faults: list[str], refresh: Refresh) -> dg.Failure:
     told = "dbt: " + "\n".join(faults)
-    if any(sign in told for sign in OUT_OF_ROOM):
-        return dg.Failure(
-            told + "\n  What to do: free space or memory where the home lies, then refresh again.",
-            metadata={"exit": int(Exit.UNUSABLE)},
-            allow_retries=False,
-        )
+    if is_out_of_room(told):
+        error = out_of_room(told, str(refresh.session.home.root))
+        return dg.Failure(str(error), metadata={"exit": int(Exit.UNUSABLE)}, allow_retries=False)
     return dg.Failure(told, allow_retries=False)
 
 

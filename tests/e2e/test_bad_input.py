@@ -1,0 +1,244 @@
+"""Bad input gets a clear message, leaves the published warehouse alone, and loses nothing."""
+
+from __future__ import annotations
+
+import os
+import resource
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import duckdb
+import pytest
+from conftest import FIVE_COLUMNS, PROJECT, call, orders
+
+pytestmark = pytest.mark.e2e
+GOOD = orders(10)
+HEADERLESS = "order_id,ordered_at,customer_id,quantity\n1,2024-01-01,a,1\n"
+
+
+def refused(result, *words: str) -> None:
+    assert result.exit == 2, result.text
+    assert "nothing was published" in result.err
+    assert "What to do:" in result.err
+    assert "Traceback" not in result.text
+    for word in words:
+        assert word in result.err, result.text
+
+
+@pytest.fixture(scope="module")
+def shop(new_place):
+    """A home with a published warehouse, shared: refused input must leave it as it was."""
+    place = new_place("shop")
+    place.land("shop/order_lines.csv", GOOD)
+    assert place.refresh().exit == 0
+    place.before = place.warehouse.resolve(), place.warehouse.read_bytes()
+    return place
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("shop/order_lines/b.csv", b"", ["shop/order_lines/b.csv", "is empty", "not even a header"]),
+        ("shop/order_lines/b.csv", HEADERLESS.encode(), ["line 1", "unit_price or gross_sales_amount", "is missing"]),
+        ("shop/order_lines/b.csv", b"order_id,order_id\n1,2\n", ["column order_id", "there twice"]),
+        ("shop/order_lines/b.parquet", b"PAR1 not really", ["b.parquet", "can't be read as Parquet"]),
+        ("shop/order_lines/b.csv", FIVE_COLUMNS.encode() + b"1,2024-01-01,\xff\x81\xff,1,1\n", ["b.csv", "line 2"]),
+        ("shop/receipts.csv", GOOD.encode(), ["there is no table 'receipts'", "order_lines"]),
+        ("order_lines.csv", GOOD.encode(), ["in no source system's folder"]),
+        ("shop/order_lines/b.pdf", b"%PDF", [".pdf can't be read", "csv, parquet"]),
+        ("shop/_source.yml", b"time_zne: UTC\n", ["time_zne", "no such key", "Known keys"]),
+        ("shop/_source.yml", b"time_zone: Mars/Base\n", ["time_zone", "'Mars/Base' is no time zone"]),
+        ("../regulars.yml", b"vars:\n  windw_months: 3\n", ["vars.windw_months", "no model asks for this var"]),
+        ("../regulars.yml", b"quarantine_limit_rate: much\n", ["quarantine_limit_rate"]),
+        ("../regulars.yml", b"a: [\n", ["not YAML", "line 2"]),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_unusable_input_is_refused(shop, name, content, words):
+    path = shop.landing / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    try:
+        refused(shop.call_here(), *words)
+    finally:
+        path.unlink()
+    assert (shop.warehouse.resolve(), shop.warehouse.read_bytes()) == shop.before
+
+
+def test_no_files(place):
+    refused(place.call_here(), "there are no files to load", str(place.landing), "regulars demo")
+
+
+def test_a_landing_zone_that_cannot_be_read(place, tmp_path):
+    file = tmp_path / "file"
+    file.write_text("")
+    refused(place.call_here("--landing", str(file)), "is no folder", str(file))
+
+
+def test_an_unreadable_file(place):
+    place.land("shop/order_lines.csv", GOOD)
+    (place.landing / "shop" / "customers.csv").symlink_to("/nowhere/at/all.csv")
+    refused(place.call_here(), "customers.csv", "can't be read")
+
+
+def test_wrong_usage(place):
+    assert call("refresh", "--home", place.root, "--as-of", "yesterday").exit == 2
+    assert call("refresh", "--nonsense").exit == 2
+
+
+def test_a_header_only_passes(place):
+    place.land("shop/order_lines.csv", FIVE_COLUMNS)
+    assert place.refresh_here().exit == 0
+    assert place.query("select count(*) from core.fct_order_lines") == [(0,)]
+
+
+def test_a_file_cut_in_the_middle(place):
+    """The cut line is quarantined with its place; the rest counts, if the limit allows."""
+    text = orders(300)
+    place.land("shop/order_lines.csv", text[:-12])
+    outcome = place.refresh_here()
+    assert outcome.exit == 0, outcome.messages
+    assert place.query("select line, reason from quality.quarantined_rows") == [(301, "ragged_row")]
+    assert place.query("select rows_in, accepted, quarantined from quality.load_history") == [(300, 299, 1)]
+
+
+def test_a_duplicated_file_counts_once(place):
+    place.land("shop/order_lines/a.csv", GOOD)
+    place.land("shop/order_lines/b.csv", GOOD)
+    assert place.refresh_here().exit == 0
+    assert place.query("select count(*) from core.fct_order_lines") == [(10,)]
+    assert place.query(
+        "select file, status, rows_in, accepted, duplicates from quality.load_history order by file"
+    ) == [
+        ("shop/order_lines/a.csv", "current", 10, 10, 0),
+        ("shop/order_lines/b.csv", "same_content", 10, 0, 10),
+    ]
+
+
+def test_dirt_in_a_large_file_is_set_aside(place):
+    """An order of two customers, text in a number, dates of 2999 and 1900: four rows and their reasons, the rest counts."""
+    place.land(
+        "shop/order_lines.csv",
+        orders(600)
+        + "x,2024-03-01,anna,1,1\nx,2024-03-01,ben,1,1\ny,2024-03-01,anna,one,1\n"
+        + "z,2999-01-01,anna,1,1\nw,1900-01-01,anna,1,1\n",
+    )
+    outcome = place.refresh_here()
+    assert outcome.exit == 0, outcome.messages
+    assert place.query("select line, reason, column_name from quality.quarantined_rows order by line") == [
+        (602, "order_two_customers", "customer_id"),
+        (603, "order_two_customers", "customer_id"),
+        (604, "unreadable_value", "quantity"),
+        (605, "event_date_in_future", "ordered_at"),
+        (606, "event_date_too_early", "ordered_at"),
+    ]
+    assert place.query("select count(*) from core.fct_orders") == [(600,)]
+
+
+def test_gb18030_and_utf16_and_bom(place):
+    header = "order_id,ordered_at,customer_id,quantity,unit_price,channel\n"
+    rows = [f"{n},2024-03-01,c{n},1,10,门店销售渠道{'网店' if n % 2 else '超市'}\n" for n in range(50)]
+    place.land("shop/order_lines/a.csv", header + "".join(rows[:20]), "gb18030")
+    place.land("shop/order_lines/b.csv", header + "".join(rows[20:40]), "utf-16")
+    place.land("shop/order_lines/c.csv", header + "".join(rows[40:]), "utf-8-sig")
+    outcome = place.refresh_here()
+    assert outcome.exit == 0, outcome.messages
+    assert place.query("select distinct channel from core.fct_orders order by 1") == [
+        ("门店销售渠道网店",), ("门店销售渠道超市",),
+    ]  # fmt: skip
+    assert place.query("select encoding from quality.load_history order by file") == [
+        ("gb18030",), ("utf-16",), ("utf-8",),
+    ]  # fmt: skip
+
+
+def test_a_parquet_file_with_unreadable_values(place):
+    path = place.landing / "shop" / "order_lines.parquet"
+    path.parent.mkdir(parents=True)
+    with duckdb.connect() as connection:
+        connection.execute(
+            "copy (select i::int as order_id, timestamp '2024-03-01 10:00:00' as ordered_at, 'c' || i as customer_id,"
+            " case when i = 7 then 'many' else '1' end as quantity, case when i = 9 then 'inf'::double else 10.0 end"
+            f" as unit_price from range(400) as r (i)) to '{path}' (format parquet)"
+        )
+    assert place.refresh_here().exit == 0
+    assert place.query("select line, reason, column_name from quality.quarantined_rows order by 1") == [
+        (8, "unreadable_value", "quantity"),
+        (10, "unreadable_value", "unit_price"),
+    ]
+
+
+def test_a_corrected_file_replaces_its_rows(place):
+    place.land("shop/order_lines/a.csv", GOOD)
+    assert place.refresh_here().exit == 0
+    place.land("shop/order_lines/a.csv", GOOD.replace("10.00", "12.00"))
+    assert place.refresh_here().exit == 0
+    assert place.query("select count(*), sum(net_sales_amount)::int from core.fct_order_lines") == [(10, 120)]
+    assert place.query("select status, rows_in, superseded from quality.load_history order by load_id") == [
+        ("replaced", 10, 10),
+        ("current", 10, 0),
+    ]
+    # A file that is gone withdraws nothing: people clean up.
+    (place.landing / "shop/order_lines/a.csv").unlink()
+    assert place.refresh_here().exit == 0
+    assert place.query("select count(*) from core.fct_order_lines") == [(10,)]
+
+
+def test_two_refreshes_at_once(shop):
+    from regulars.home import Home
+
+    with Home.at(shop.root).lock("the first one"):
+        second = shop.refresh("--full")
+    refused(second, "another refresh holds this home: the first one, process")
+
+
+def test_a_target_that_is_not_ours(place):
+    place.land("shop/order_lines.csv", GOOD)
+    (place.root / "published").mkdir(parents=True)
+    (place.root / "published" / "precious.txt").write_text("mine")
+    refused(place.call_here(), "was not published by Regulars")
+    assert (place.root / "published" / "precious.txt").read_text() == "mine"
+
+
+def test_a_read_only_target(tmp_path):
+    refused(call("refresh", "--home", "/proc/regulars"), "can't be written", "/proc/regulars")
+
+
+def test_a_full_disk(shop):
+    """File sizes are limited as a full disk would: the published warehouse stays, and a later refresh mends all."""
+    shop.land("shop/order_lines/more.csv", orders(40000, first=1000))
+
+    def full() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
+
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("REGULARS_")}
+    done = subprocess.run(
+        [sys.executable, "-c", "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+         "from regulars.cli import main; main()", "refresh", "--home", shop.root],
+        cwd=PROJECT, env=environment, preexec_fn=full, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "What to do:" in done.stderr
+    assert (shop.warehouse.resolve(), shop.warehouse.read_bytes()) == shop.before
+    after = shop.refresh()
+    assert after.exit == 0, after.text
+    assert shop.query("select count(*) from core.fct_orders") == [(40010,)]
+    shop.before = shop.warehouse.resolve(), shop.warehouse.read_bytes()
+
+
+def test_a_lock_left_by_a_dead_process_is_free(place):
+    place.land("shop/order_lines.csv", GOOD)
+    code = (
+        "import sys, time; from pathlib import Path; from regulars.home import Home\n"
+        "home = Home.at(Path(sys.argv[1])); home.prepare()\n"
+        "with home.lock('dead'): print('held', flush=True); time.sleep(60)"
+    )
+    holder = subprocess.Popen([sys.executable, "-c", code, place.root], cwd=PROJECT, stdout=subprocess.PIPE, text=True)
+    assert holder.stdout.readline() == "held\n"
+    assert "another refresh holds this home: dead" in place.refresh().err
+    holder.kill()
+    holder.wait()
+    time.sleep(0.1)
+    assert place.refresh().exit == 0
+    assert Path(place.warehouse).exists()

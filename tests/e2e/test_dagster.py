@@ -1,0 +1,114 @@
+"""`dagster dev` from the root shows the job, assets, checks, schedule and sensor; runs are seen in one place."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+
+import dagster as dg
+import pytest
+from conftest import PROJECT, orders
+
+pytestmark = pytest.mark.e2e
+
+QUESTION = """{
+  repositoriesOrError { ... on RepositoryConnection { nodes {
+    jobs { name } schedules { name } sensors { name } assetNodes { assetKey { path } groupName description
+      hasMaterializePermission assetChecksOrError { ... on AssetChecks { checks { name blocking } } } }
+  } } }
+  runsOrError { ... on Runs { results { jobName status } } }
+}"""
+
+
+def ask(port: int, question: str) -> dict:
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{port}/graphql",
+        json.dumps({"query": question}).encode(),
+        {"Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=20) as answer:
+        return json.load(answer)["data"]
+
+
+def test_dagster_dev_answers(place):
+    place.land("shop/order_lines.csv", orders(5))
+    assert place.refresh().exit == 0
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    server = subprocess.Popen(
+        [sys.executable, "-m", "regulars.cli", "dev", "--home", place.root, "--port", str(port)],
+        cwd=PROJECT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+    )  # fmt: skip
+    try:
+        deadline = time.monotonic() + 90
+        nodes: list = []
+        while not nodes and time.monotonic() < deadline:
+            try:
+                data = ask(port, QUESTION)
+                nodes = data["repositoriesOrError"].get("nodes", [])
+            except (urllib.error.URLError, ConnectionError, TimeoutError):
+                time.sleep(0.5)
+        assert nodes, "dagster dev did not answer"
+    finally:
+        os.killpg(server.pid, signal.SIGTERM)
+        server.wait(timeout=30)
+    repository = nodes[0]
+    assert "refresh" in {job["name"] for job in repository["jobs"]}
+    assert [schedule["name"] for schedule in repository["schedules"]] == ["nightly"]
+    assert [sensor["name"] for sensor in repository["sensors"]] == ["arrivals"]
+    assets = {"/".join(node["assetKey"]["path"]): node for node in repository["assetNodes"]}
+    for key in ("canonical/order_lines", "complete_journey/transactions", "profiling/customer_rfm", "published/warehouse"):
+        assert key in assets
+    assert assets["profiling/customer_rfm"]["groupName"] == "profiling"
+    checks = {check["name"]: check for check in assets["quality/load_history"]["assetChecksOrError"]["checks"]}
+    assert checks["incoming_load_history"]["blocking"]
+    # The command line's run stands in the same list.
+    assert {"jobName": "refresh", "status": "SUCCESS"} in data["runsOrError"]["results"]
+
+
+def test_schedule_and_sensor_start_the_same_job(place):
+    place.land("shop/order_lines.csv", orders(5))
+    place.settings("nightly_at: '02:15'\ntime_zone: Asia/Shanghai\n")
+    assert place.refresh_here().exit == 0
+    assert place.call_here("--full").exit == 0
+    from orchestration.definitions import build
+
+    repository = build().get_repository_def()
+    schedule = repository.get_schedule_def("nightly")
+    assert (schedule.cron_schedule, schedule.execution_timezone) == ("15 2 * * *", "Asia/Shanghai")
+    assert schedule.job_name == "refresh"
+    sensor = repository.get_sensor_def("arrivals")
+    assert sensor.job_name == "refresh"
+
+    def evaluate(cursor=None):
+        with dg.build_sensor_context(instance=dg.DagsterInstance.get(), cursor=cursor, repository_def=repository) as context:
+            return sensor.evaluate_tick(context)
+
+    assert "as it was published" in evaluate().skip_message
+    added = place.land("shop/order_lines/more.csv", orders(5, first=50))
+    tick = evaluate()
+    assert len(tick.run_requests) == 1
+    assert "tried before" in evaluate(tick.cursor).skip_message
+    # Added, then taken away again: nothing to do; added again: a new try.
+    added.unlink()
+    assert "as it was published" in evaluate(tick.cursor).skip_message
+    place.land("shop/order_lines/more.csv", orders(6, first=50))
+    assert len(evaluate(tick.cursor).run_requests) == 1
+
+
+def test_materializations_carry_rows_seconds_and_previews(place):
+    place.land("shop/order_lines.csv", orders(5))
+    assert place.refresh_here().exit == 0
+    record = dg.DagsterInstance.get().get_latest_materialization_event(dg.AssetKey(["profiling", "customer_rfm"]))
+    metadata = record.asset_materialization.metadata
+    assert metadata["dagster/row_count"].value == 5
+    assert metadata["preview"].value.startswith("| customer_id | as_of_date |")
+    assert metadata["Execution Duration"].value > 0

@@ -1,0 +1,136 @@
+"""Every gate really stops: nothing is published, the last version stays byte for byte, exit 3, and it is told why."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from conftest import call, orders
+
+pytestmark = pytest.mark.e2e
+
+
+def fingerprint(folder: Path) -> dict[str, str]:
+    """Content of every file under the published folder, and where it points."""
+    files = {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+    return {**files, "points to": str(folder.resolve())}
+
+
+def test_incoming_gate_stops_at_the_quarantine_rate(place):
+    place.land("shop/order_lines.csv", orders(20))
+    assert place.refresh().exit == 0
+    before = fingerprint(place.root / "published")
+    place.land("shop/order_lines/more.csv", orders(20, first=100) + "o999,2024-03-01 10:00:00,c1,many,10\n")
+    stopped = place.refresh()
+    assert stopped.exit == 3, stopped.text
+    assert "incoming.load_history.quarantine_rate" in stopped.err
+    assert '"quarantined": 1' in stopped.err
+    assert "What to do: Look at the reasons" in stopped.err
+    assert "Traceback" not in stopped.text
+    assert fingerprint(place.root / "published") == before
+    # The mistake is taken away again: it was never published, so it withdraws itself.
+    (place.landing / "shop/order_lines/more.csv").unlink()
+    assert "Nothing new" in place.refresh().out
+    place.land("shop/order_lines/good.csv", orders(5, first=200))
+    again = place.refresh()
+    assert again.exit == 0, again.text
+    assert place.query("select count(*) from core.fct_orders") == [(25,)]
+    assert place.query("select status from quality.load_history order by load_id") == [
+        ("current",), ("withdrawn",), ("current",),
+    ]  # fmt: skip
+
+
+def test_incoming_gate_stops_when_a_file_shrinks(place):
+    place.land("shop/order_lines.csv", orders(20))
+    assert place.refresh_here().exit == 0
+    before = fingerprint(place.root / "published")
+    place.land("shop/order_lines.csv", orders(5))
+    outcome = place.refresh_here()
+    assert outcome.exit == 3, outcome.messages
+    assert "volume_against_last_publication" in outcome.messages[0]
+    assert fingerprint(place.root / "published") == before
+
+
+def broken_suite(project: Path) -> None:
+    path = project / "expectations" / "marts" / "fct_orders.json"
+    suite = json.loads(path.read_text())
+    query = "select order_id, net_sales_amount from {batch} where net_sales_amount > 0"
+    suite["expectations"].append(
+        {
+            "type": "unexpected_rows_expectation",
+            "kwargs": {"unexpected_rows_query": query, "description": "Nobody pays."},
+            "severity": "critical",
+            "description": "Nobody pays.",
+            "meta": {"name": "nobody_pays", "remedy": "Give it all away.", "remedy_zh": "全部赠送。"},
+        }
+    )
+    path.write_text(json.dumps(suite))
+
+
+def broken_test(project: Path) -> None:
+    (project / "tests" / "data" / "assert_nobody_pays.sql").write_text(
+        "-- Fails if anybody pays.\nselect order_id, net_sales_amount from {{ ref('fct_orders') }} where net_sales_amount > 0\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("breaks", "told"),
+    [
+        (broken_suite, ["marts.fct_orders.nobody_pays", '"order_id": "o', "Give it all away."]),
+        (broken_test, ["assert_nobody_pays", "order_id=o", "What to do:"]),
+    ],
+    ids=["mart gate", "dbt test"],
+)
+def test_mart_gate_and_dbt_tests_stop(place, project, breaks, told):
+    place.land("shop/order_lines.csv", orders(20))
+    assert place.refresh().exit == 0
+    before = fingerprint(place.root / "published")
+    breaks(project)
+    stopped = call("refresh", "--home", place.root, project=project)
+    assert stopped.exit == 3, stopped.text
+    for words in told:
+        assert words in stopped.err, stopped.text
+    assert "Traceback" not in stopped.text
+    assert fingerprint(place.root / "published") == before
+
+
+def test_publishing_refuses_without_the_checks_of_its_own_run(place):
+    """Materializing the assets without their checks, as `materialize` and the page allow, publishes nothing."""
+    place.land("shop/order_lines.csv", orders(20))
+    assert place.refresh_here().exit == 0
+    before = fingerprint(place.root / "published")
+    place.land("shop/order_lines.csv", orders(21))
+    from orchestration.definitions import build
+
+    everything_but_gates = dg.AssetSelection.all(include_sources=False).without_checks() | dg.AssetSelection.assets(
+        dg.AssetKey(["published", "warehouse"])
+    )
+    definitions = build()
+    job = dg.Definitions(
+        assets=definitions.assets,
+        asset_checks=definitions.asset_checks,
+        resources=definitions.resources,
+        jobs=[dg.define_asset_job("partial", everything_but_gates, executor_def=dg.in_process_executor)],
+    ).resolve_job_def("partial")
+    result = job.execute_in_process(instance=dg.DagsterInstance.get(), raise_on_error=False)
+    assert not result.success
+    told = [event.event_specific_data.user_failure_data for event in result.all_events if event.is_step_failure]
+    assert "check incoming_load_history on quality/load_history has no result" in told[0].description
+    assert fingerprint(place.root / "published") == before
+
+
+def test_a_warning_is_reported_and_does_not_stop(place):
+    place.land("shop/order_lines.csv", "order_id,ordered_at,customer_id,quantity,unit_price,colour\n" + "1,2024-01-01,a,1,1,red\n")
+    outcome = place.refresh_here()
+    assert outcome.exit == 0, outcome.messages
+    assert place.query(
+        "select is_passed, severity from quality.check_results where check_name like '%columns_are_known'"
+    ) == [(False, "warning")]
+    assert place.query("select ignored_columns from quality.load_history") == [("colour",)]

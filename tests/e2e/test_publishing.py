@@ -1,0 +1,105 @@
+"""Readers who query all the while get no error and never see half a refresh."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+from conftest import orders
+
+pytestmark = pytest.mark.e2e
+
+# Reads as a BI tool does: opens by the published path, asks several relations, closes; Parquet and manifest too.
+READER = """
+import json, sys, time
+from pathlib import Path
+import duckdb
+published, stop = Path(sys.argv[1]), Path(sys.argv[2])
+reads, versions = 0, set()
+print("reading", flush=True)
+while not stop.exists():
+    version = published.resolve()
+    manifest = json.loads((version / "manifest.json").read_text())
+    with duckdb.connect(str(published / "warehouse.duckdb"), read_only=True) as connection:
+        run, = connection.execute("select run_id from quality.run_info").fetchone()
+        counts = connection.execute(
+            "select (select count(*) from core.fct_order_lines), (select sum(line_count) from core.fct_orders),"
+            " (select count(*) from profiling.customer_360), (select count(*) from core.dim_customers),"
+            " (select accepted from quality.load_history where status = 'current')"
+        ).fetchone()
+    parquet = duckdb.sql(f"select count(*) from read_parquet('{version}/parquet/core/fct_orders/*/*.parquet')").fetchone()[0]
+    assert len(set(counts)) == 1, counts
+    assert parquet == manifest["rows"]["core.fct_orders"], (parquet, manifest)
+    reads += 1
+    versions.add(run)
+print(json.dumps({"reads": reads, "versions": len(versions)}))
+"""
+
+
+def test_readers_see_the_old_or_the_new_version_whole(place, tmp_path):
+    stop = tmp_path / "stop"
+    place.land("shop/order_lines.csv", orders(50))
+    assert place.refresh_here().exit == 0
+    readers = [
+        subprocess.Popen([sys.executable, "-c", READER, place.root / "published", stop],
+                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]  # fmt: skip
+    try:
+        for reader in readers:
+            assert reader.stdout.readline() == "reading\n"
+        for count in (60, 70):
+            place.land("shop/order_lines.csv", orders(count))
+            assert place.refresh_here().exit == 0
+    finally:
+        stop.touch()
+    for reader in readers:
+        out, err = reader.communicate(timeout=60)
+        assert reader.returncode == 0, err
+        told = json.loads(out)
+        assert told["reads"] > 5
+        assert told["versions"] >= 2
+    assert len(list((place.root / "versions").iterdir())) == 2
+
+
+def test_the_published_folder_holds_no_restricted_content(place):
+    """Names, mails, phones and cards of good and of quarantined rows are nowhere under published/."""
+    secrets = ["Zaphod Beeblebrox", "zaphod@heart.example", "+1-555-0199", "CARD-77-88", "12 Improbability Row", "QZ9-1XX",
+               "Marvin Paranoid", "marvin@heart.example", "1979-10-12"]  # fmt: skip
+    place.settings("quarantine_limit_rate: 1\n")
+    place.land("shop/order_lines.csv", "order_id,ordered_at,customer_id,quantity,unit_price,loyalty_card_id\n"
+               "1,2024-01-01,cust-zaphod-42,1,1,CARD-77-88\n2,2024-01-01,cust-marvin-43,many,1,CARD-77-88\n")  # fmt: skip
+    place.land(
+        "shop/customers.csv",
+        "customer_id,full_name,email,phone,loyalty_card_id,street,postal_code,birth_date,updated_at\n"
+        "cust-zaphod-42,Zaphod Beeblebrox,zaphod@heart.example,+1-555-0199,CARD-77-88,12 Improbability Row,QZ9-1XX,1979-10-12,\n"
+        "cust-marvin-43,Marvin Paranoid,marvin@heart.example,,,,,not a day,\n",
+    )
+    outcome = place.refresh_here()
+    assert outcome.exit == 0, outcome.messages
+    assert place.query("select count(*) from quality.quarantined_rows") == [(2,)]
+    assert place.query("select age_band from core.dim_customers where age_band is not null") == [("35-44",)]
+    published = place.root / "published"
+    dump = " ".join(
+        str(row)
+        for (name,) in place.query("select schema_name || '.' || table_name from duckdb_tables()")
+        for row in place.query(f"select * from {name}")
+    )
+    content = {path: path.read_bytes() for path in published.resolve().rglob("*") if path.is_file()}
+    for secret in [*secrets, "cust-zaphod-42", "cust-marvin-43"]:
+        assert secret not in dump, secret
+        for path, data in content.items():
+            assert secret.encode() not in data, (secret, path)
+
+
+def test_pseudonyms_follow_the_key(place):
+    place.land("shop/order_lines.csv", orders(3))
+    ids = []
+    for key in ("one key", "another key", "one key"):
+        result = place.refresh(REGULARS_KEY=key)
+        assert result.exit == 0, result.text
+        ids.append(place.query("select customer_id from core.dim_customers order by 1"))
+    assert ids[0] == ids[2]
+    assert not set(ids[0]) & set(ids[1])
