@@ -106,10 +106,12 @@ def _manifest(home: Home) -> Any:
 
 
 class Build:
-    """One `dbt build` of a part of the graph; iterate to run it."""
+    """One `dbt build` of a part of the graph; iterate to run it. Unit tests are for developers: left out by default."""
 
-    def __init__(self, home: Home, selection: Sequence[str]):
-        self.home, self.selection = home, selection
+    def __init__(
+        self, home: Home, selection: Sequence[str], options: Sequence[str] = ("--exclude-resource-type", "unit_test")
+    ):
+        self.home, self.selection, self.options = home, selection, options
         self.result: Any = None
 
     def __iter__(self) -> Iterator[tuple[dict[str, Any], Inspection]]:
@@ -132,7 +134,7 @@ class Build:
             try:
                 self.result = dbtRunner(manifest=manifest, callbacks=[listen]).invoke(
                     [*QUIET, "build", *_arguments(self.home), "--indirect-selection", "buildable",
-                     "--exclude-resource-type", "unit_test", *self.selection]
+                     *self.options, *self.selection]
                 )
             finally:
                 _close()
@@ -178,6 +180,14 @@ class Build:
 
     def _results(self) -> list[Any]:
         return list(getattr(getattr(self.result, "result", None), "results", None) or [])
+
+
+def unit_tests(home: Home) -> list[TestOutcome]:
+    """Run dbt's unit tests on a home that was refreshed; returns their outcomes."""
+    build = Build(home, ["--select", "test_type:unit"], options=())
+    for _ in build:
+        pass
+    return build.tests()
 
 
 def _close() -> None:

@@ -22,6 +22,20 @@ CODE_FOLDERS = ("models", "seeds", "macros", "tests/data", "orchestration", "exp
 CODE_FILES = ("dbt_project.yml", "profiles.yml", "requirements.lock")
 
 
+DAGSTER_INSTANCE = """# Written by Regulars; remove this line to make it yours.
+telemetry:
+  enabled: false
+concurrency:
+  runs:
+    max_concurrent_runs: 1
+event_log_storage:
+  module: orchestration.event_log
+  class: LocalEventLog
+  config:
+    base_dir: {history}
+"""
+
+
 def default_home() -> Path:
     """REGULARS_HOME, else a git-ignored folder of the checkout."""
     named = os.environ.get("REGULARS_HOME")
@@ -112,10 +126,11 @@ class Home:
             for folder in (self.raw, self.dbt_target, self.versions, self.dagster):
                 folder.mkdir(parents=True, exist_ok=True)
             instance = self.dagster / "dagster.yaml"
-            if not instance.exists():
-                instance.write_text(
-                    "telemetry:\n  enabled: false\nconcurrency:\n  runs:\n    max_concurrent_runs: 1\n"
-                )
+            content = DAGSTER_INSTANCE.format(history=json.dumps(str(self.dagster / "history" / "runs")))
+            # Written again where the home was moved; left alone where somebody made it theirs.
+            present = instance.read_text() if instance.exists() else DAGSTER_INSTANCE.splitlines()[0]
+            if present != content and present.startswith(DAGSTER_INSTANCE.splitlines()[0]):
+                instance.write_text(content)
         except OSError as error:
             raise UserError(
                 f"this home can't be written: {error.strerror}",

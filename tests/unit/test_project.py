@@ -1,0 +1,123 @@
+"""What holds for the whole project: house rules that a look at its files can check, and names of others it leans on."""
+
+from __future__ import annotations
+
+import ast
+import csv
+import json
+import re
+import subprocess
+
+import pytest
+import yaml
+from conftest import PROJECT, call_here
+
+from expectations.runner import keep_inside
+
+
+def test_every_model_has_a_yml_beside_it_and_says_its_grain():
+    for path in (PROJECT / "models").rglob("*.sql"):
+        assert path.with_suffix(".yml").exists(), path
+        assert path.read_text().startswith("-- Grain: "), path
+        assert not re.search(r"current_date|now\(\)|current_timestamp", path.read_text()), path
+
+
+def test_every_test_on_data_says_when_it_fails():
+    for path in (PROJECT / "tests" / "data").glob("*.sql"):
+        assert path.name.startswith("assert_")
+        assert path.read_text().startswith("-- Fails if "), path
+
+
+def test_every_expectation_has_a_name_a_severity_and_a_remedy():
+    names = []
+    for path in (PROJECT / "expectations").glob("*/*.json"):
+        for item in json.loads(path.read_text())["expectations"]:
+            names.append(f"{path.parent.name}.{path.stem}.{item['meta']['name']}")
+            assert item["severity"] in ("critical", "warning"), names[-1]
+            assert item["description"] and item["meta"]["remedy"] and item["meta"]["remedy_zh"], names[-1]
+    assert len(names) == len(set(names)) > 20
+
+
+def test_rfm_segments_partition_every_score():
+    with (PROJECT / "seeds" / "rfm_segments.csv").open() as file:
+        cells = [(row["r_score"], row["f_score"]) for row in csv.DictReader(file)]
+    assert sorted(cells) == sorted((str(r), str(f)) for r in range(1, 6) for f in range(1, 6))
+
+
+def test_every_code_has_a_label_in_both_languages():
+    with (PROJECT / "seeds" / "labels.csv").open() as file:
+        labels = {(row["code_list"], row["code"]): row for row in csv.DictReader(file)}
+    assert all(row["label_en"] and row["label_zh"] for row in labels.values())
+    for name, column in (("rfm_segments", "rfm_segment"), ("rfm_octants", "rfm_octant")):
+        with (PROJECT / "seeds" / f"{name}.csv").open() as file:
+            for row in csv.DictReader(file):
+                assert (column, row[column]) in labels
+    with (PROJECT / "seeds" / "quarantine_reasons.csv").open() as file:
+        told = {row["reason"] for row in csv.DictReader(file)}
+    contract = yaml.safe_load((PROJECT / "models/staging/canonical/_sources.yml").read_text())
+    used = set(re.findall(r"'reason': '(\w+)'", (PROJECT / "macros/contract.sql").read_text()))
+    used |= set(re.findall(r"'(\w+)' as reason", (PROJECT / "macros/contract.sql").read_text()))
+    for table in contract["sources"][0]["tables"]:
+        meta = table["config"]["meta"]
+        used |= {rule["reason"] for rule in meta.get("rules", [])}
+        used |= {meta["one_per"]["reason"]} if "one_per" in meta else set()
+    assert used <= told
+
+
+def test_the_names_of_dbt_and_dagster_that_we_lean_on_are_there():
+    from dagster_dbt.core.dbt_cli_event import DbtCoreCliEventMessage
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+    from dbt.contracts.graph.manifest import Manifest
+
+    assert callable(Manifest.from_msgpack)
+    assert callable(Manifest.build_flat_graph)
+    assert hasattr(DuckDBConnectionManager, "_ENV")
+    assert callable(DuckDBConnectionManager.close_all_connections)
+    assert callable(DbtCoreCliEventMessage.to_default_asset_events)
+
+
+def test_great_expectations_is_never_imported_by_the_refresh_process():
+    for path in [*(PROJECT / "orchestration").rglob("*.py"), *(PROJECT / "regulars").rglob("*.py")]:
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import | ast.ImportFrom) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            assert not any(name.startswith("great_expectations") for name in names), path
+
+
+def test_data_docs_lose_what_is_outside_and_keep_the_rest():
+    page = (
+        '<head><script src="https://cdn.example/x.js"></script><link rel="stylesheet" href="https://cdn.example/x.css"/>'
+        '<link rel="stylesheet" href="static/own.css"></head><body><a href="https://docs.example">docs</a></body>'
+    )
+    kept = keep_inside(page, "body {}")
+    assert "cdn.example" not in kept
+    assert 'href="static/own.css"' in kept
+    assert "<style>body {}</style></head>" in kept
+
+
+def test_nothing_of_this_machine_or_a_registry_is_committed():
+    files = subprocess.run(["git", "ls-files"], cwd=PROJECT, capture_output=True, text=True, check=False).stdout.split()
+    if not files:
+        pytest.skip("not a git checkout")
+    hosts = re.compile(r"pypi\.org|pythonhosted|registry\.npmjs|deb\.debian\.org|" + re.escape(str(PROJECT)))
+    for name in files:
+        if name.startswith("tests/unit/test_project.py"):
+            continue
+        text = (PROJECT / name).read_text(errors="ignore")
+        assert not hosts.search(text), name
+
+
+def test_doctor_finds_a_sound_installation_sound(place):
+    found = call_here("doctor", "--home", place.root)
+    assert found.exit == 0, found.text
+    assert "REGULARS_KEY" in found.out
+    place.settings("time_zone: Nowhere/Land\n")
+    broken = call_here("doctor", "--home", place.root)
+    assert broken.exit == 2
+    assert "Nowhere/Land" in broken.out
+
+
+def test_help_names_the_exit_statuses():
+    told = " ".join(call_here("refresh", "--help").out.split())
+    for words in ("0 published", "3 stopped by a gate", "2 wrong usage", "1 a fault"):
+        assert words in told
