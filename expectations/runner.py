@@ -102,7 +102,11 @@ class Runner:
         error = next((info["exception_message"] for info in _exceptions(item.exception_info)), None)
         rows = (result.get("details") or {}).get("unexpected_rows") or result.get("partial_unexpected_list") or []
         observed = result.get("observed_value")
-        expected = {key: value for key, value in configuration.kwargs.items() if key not in ("batch_id", "unexpected_rows_query")}
+        expected = {
+            key: value
+            for key, value in configuration.kwargs.items()
+            if key not in ("batch_id", "unexpected_rows_query")
+        }
         return {
             "check_name": f"{suite}.{meta['name']}",
             "relation": relation,

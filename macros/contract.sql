@@ -395,3 +395,12 @@ select 1 as source_system
   {%- endfor -%}
   {%- do return(needs) -%}
 {% endmacro %}
+
+{% macro every_other_column(entity, besides) %}
+  {# Sort keys that tell any two different rows apart: product and quantity first, for they nearly always do. #}
+  {%- set names = ['product_id', 'quantity', 'ordered_at'] -%}
+  {%- for name in (contract_columns(entity) if execute else []) if name not in names + besides -%}
+    {%- do names.append(name) -%}
+  {%- endfor -%}
+  {{ names | join(' asc nulls first, ') }} asc nulls first
+{%- endmacro %}

@@ -69,6 +69,11 @@ def tables(manifest: Mapping[str, Any]) -> dict[tuple[str, str], Table]:
             for name, column in node["columns"].items()
         )
         found[node["source_name"], node["name"]] = Table(
-            node["source_name"], node["name"], node["schema"], node["identifier"], columns, node.get("meta") or {}
+            node["source_name"],
+            node["name"],
+            node["schema"],
+            node["identifier"],
+            columns,
+            node.get("meta") or {},
         )
     return dict(sorted(found.items()))

@@ -75,9 +75,7 @@ def prepare(home: Home) -> Path:
 
     home.export()
     stamp.unlink(missing_ok=True)
-    result = dbtRunner().invoke(
-        ["--log-level", "none", "--log-level-file", "none", "parse", *_arguments(home)]
-    )
+    result = dbtRunner().invoke(["--log-level", "none", "--log-level-file", "none", "parse", *_arguments(home)])
     _close()
     if not result.success:
         raise UserError(
@@ -106,12 +104,10 @@ def _manifest(home: Home) -> Any:
 
 
 class Build:
-    """One `dbt build` of a part of the graph; iterate to run it. Unit tests are for developers: left out by default."""
+    """One `dbt build` of a part of the graph; iterate to run it. Unit tests are for developers: left out."""
 
-    def __init__(
-        self, home: Home, selection: Sequence[str], options: Sequence[str] = ("--exclude-resource-type", "unit_test")
-    ):
-        self.home, self.selection, self.options = home, selection, options
+    def __init__(self, home: Home, selection: Sequence[str]):
+        self.home, self.selection = home, selection
         self.result: Any = None
 
     def __iter__(self) -> Iterator[tuple[dict[str, Any], Inspection]]:
@@ -133,8 +129,16 @@ class Build:
         def work() -> None:
             try:
                 self.result = dbtRunner(manifest=manifest, callbacks=[listen]).invoke(
-                    [*QUIET, "build", *_arguments(self.home), "--indirect-selection", "buildable",
-                     *self.options, *self.selection]
+                    [
+                        *QUIET,
+                        "build",
+                        *_arguments(self.home),
+                        "--indirect-selection",
+                        "buildable",
+                        "--exclude-resource-type",
+                        "unit_test",
+                        *self.selection,
+                    ]
                 )
             finally:
                 _close()
@@ -182,14 +186,6 @@ class Build:
         return list(getattr(getattr(self.result, "result", None), "results", None) or [])
 
 
-def unit_tests(home: Home) -> list[TestOutcome]:
-    """Run dbt's unit tests on a home that was refreshed; returns their outcomes."""
-    build = Build(home, ["--select", "test_type:unit"], options=())
-    for _ in build:
-        pass
-    return build.tests()
-
-
 def _close() -> None:
     """dbt leaves its database open; the next tool needs it closed."""
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
@@ -209,7 +205,8 @@ def inspect(node: Any) -> Inspection:
         return Inspection(None, None)
     cursor = DuckDBConnectionManager._ENV.conn.cursor()
     found = cursor.execute(
-        "select estimated_size from duckdb_tables() where schema_name = ? and table_name = ?", [node.schema, node.name]
+        "select estimated_size from duckdb_tables() where schema_name = ? and table_name = ?",
+        [node.schema, node.name],
     ).fetchone()
     preview = None
     if node.fqn[1] == "marts" and found:

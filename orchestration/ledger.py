@@ -118,18 +118,20 @@ class Ledger:
                 rejected += reading.rejected
         return LoadCount(seen, loaded, rows_in, rejected)
 
-    def _load_one(
-        self, landed: LandedFile, settings: SourceSettings, zone: str, run_id: str
-    ) -> reader.Reading | None:
+    def _load_one(self, landed: LandedFile, settings: SourceSettings, zone: str, run_id: str) -> reader.Reading | None:
         entity = landed.table.name
         with self._connect() as connection:
             standing = connection.execute(
-                f"select * from ({STATUS}) where source_system = ? and entity = ? and file = ? and standing = 'standing'",
+                f"select * from ({STATUS}) where standing = 'standing'"
+                " and source_system = ? and entity = ? and file = ?",
                 (landed.source_system, entity, landed.file),
             ).fetchone()
         try:
             stat = landed.path.stat()
-            untouched = standing and (standing["size"], standing["mtime_ns"]) == (stat.st_size, stat.st_mtime_ns)
+            untouched = standing and (standing["size"], standing["mtime_ns"]) == (
+                stat.st_size,
+                stat.st_mtime_ns,
+            )
             content_hash = standing["content_hash"] if untouched else hash_file(landed.path)
         except OSError as error:
             raise UserError(
@@ -149,7 +151,11 @@ class Ledger:
             return None
         if twin and raw.exists():
             reading = reader.Reading(
-                twin["rows_in"], twin["rejected"], twin["first_line"], twin["encoding"], twin["delimiter"],
+                twin["rows_in"],
+                twin["rejected"],
+                twin["first_line"],
+                twin["encoding"],
+                twin["delimiter"],
                 tuple(filter(None, (twin["ignored_columns"] or "").split(", "))),
             )
         else:
@@ -165,17 +171,28 @@ class Ledger:
                 " rows_in, rejected, first_line, encoding, delimiter, ignored_columns, run_id, loaded_at,"
                 " event_limit_at) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
-                    landed.source_system, landed.table.source, entity, landed.file, content_hash, file_id,
-                    stat.st_size, stat.st_mtime_ns, reading.rows_in, reading.rejected, reading.first_line,
-                    reading.encoding, reading.delimiter, ", ".join(reading.ignored_columns) or None, run_id,
-                    now.replace(tzinfo=None).isoformat(" ", "seconds"), limit,
+                    landed.source_system,
+                    landed.table.source,
+                    entity,
+                    landed.file,
+                    content_hash,
+                    file_id,
+                    stat.st_size,
+                    stat.st_mtime_ns,
+                    reading.rows_in,
+                    reading.rejected,
+                    reading.first_line,
+                    reading.encoding,
+                    reading.delimiter,
+                    ", ".join(reading.ignored_columns) or None,
+                    run_id,
+                    now.replace(tzinfo=None).isoformat(" ", "seconds"),
+                    limit,
                 ),
             )
         return reading
 
-    def _read(
-        self, landed: LandedFile, settings: SourceSettings, zone: str, file_id: int, raw: Path
-    ) -> reader.Reading:
+    def _read(self, landed: LandedFile, settings: SourceSettings, zone: str, file_id: int, raw: Path) -> reader.Reading:
         rejects = raw.with_suffix(".rejects.parquet")
         fresh, fresh_rejects = raw.with_suffix(".part"), rejects.with_suffix(".part")
         try:

@@ -18,7 +18,6 @@ from orchestration.reader import identifier, quoted
 from regulars.errors import UserError
 from regulars.home import Home
 
-
 # Views in the build name their database, so it is attached under the name it has as a file.
 BUILD = "regulars_build"
 
@@ -87,7 +86,11 @@ class Publication:
             fresh.mkdir(parents=True)
             rows = self._write(fresh, relations)
             docs(fresh / "data_docs")
-            content = {**manifest, "published_at": datetime.now(UTC).isoformat(timespec="seconds"), "rows": rows}
+            content = {
+                **manifest,
+                "published_at": datetime.now(UTC).isoformat(timespec="seconds"),
+                "rows": rows,
+            }
             (fresh / "manifest.json").write_text(json.dumps(content, indent=2, default=str) + "\n")
             _sync(fresh)
             fresh.rename(version)
@@ -152,15 +155,13 @@ class Publication:
             target = folder / relation.name / f"{label}={first:%Y-%m}" / f"{relation.name}.parquet"
             target.parent.mkdir(parents=True)
             within = f"{column} >= date '{first}' and {column} < date '{first}' + interval 1 month"
-            connection.execute(
-                f"copy (select * from {name} where {within}) to {quoted(target)} (format parquet)"
-            )
+            connection.execute(f"copy (select * from {name} where {within}) to {quoted(target)} (format parquet)")
 
     def _point_to(self, version: Path) -> None:
         pointer = self.home.root / f".published.{version.name}"
         pointer.unlink(missing_ok=True)
         pointer.symlink_to(version.relative_to(self.home.root), target_is_directory=True)
-        os.replace(pointer, self.home.published)
+        pointer.replace(self.home.published)
 
     def _remove_old(self, newest: Path) -> None:
         """Keep the last versions: a reader that opened one a moment ago still finds its files."""

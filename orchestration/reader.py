@@ -49,7 +49,13 @@ def identifier(name: str) -> str:
 
 
 def read(
-    landed: LandedFile, settings: SourceSettings, time_zone: str, file_id: int, target: Path, rejects: Path, work: Path
+    landed: LandedFile,
+    settings: SourceSettings,
+    time_zone: str,
+    file_id: int,
+    target: Path,
+    rejects: Path,
+    work: Path,
 ) -> Reading:
     """Read a landed file into `target` (Parquet: declared columns and `_file_id`), its unreadable rows into `rejects`.
 
@@ -92,7 +98,11 @@ def _check_columns(landed: LandedFile, names: list[str]) -> dict[str, str]:
         folded = name.strip().casefold()
         if folded in given:
             raise UserError(
-                "this column is there twice", file=landed.file, line=1, column=name, remedy="Rename or remove one."
+                "this column is there twice",
+                file=landed.file,
+                line=1,
+                column=name,
+                remedy="Rename or remove one.",
             )
         given[folded] = name
     missing = landed.table.missing_from(set(given))
@@ -122,7 +132,10 @@ def detect_encoding(path: Path, file: str, declared: str | None) -> str:
             codecs.lookup(declared)
         except LookupError as error:
             raise UserError(
-                f"'{declared}' is no encoding", file=file, column="encoding", remedy="Write utf-8 or gb18030, say."
+                f"'{declared}' is no encoding",
+                file=file,
+                column="encoding",
+                remedy="Write utf-8 or gb18030, say.",
             ) from error
         candidates: tuple[str, ...] = (declared,)
     else:
@@ -180,7 +193,10 @@ def _as_utf8(path: Path, encoding: str, work: Path) -> Path:
         return path
     work.mkdir(parents=True, exist_ok=True)
     copy = work / f"{path.name}.utf8"
-    with path.open(encoding=encoding, newline="") as source, copy.open("w", encoding="utf-8", newline="") as sink:
+    with (
+        path.open(encoding=encoding, newline="") as source,
+        copy.open("w", encoding="utf-8", newline="") as sink,
+    ):
         while chunk := source.read(CHUNK):
             sink.write(chunk)
     return copy
@@ -283,7 +299,10 @@ def _read_parquet(connection, landed, file_id, target, rejects) -> Reading:
         value = identifier(name)
         if kinds[name] == "varchar":
             value = f"nullif({value}, '')"
-        if kinds[name] not in (column.data_type, "timestamp with time zone" if column.data_type == "timestamptz" else ""):
+        if kinds[name] not in (
+            column.data_type,
+            "timestamp with time zone" if column.data_type == "timestamptz" else "",
+        ):
             converted = f"try_cast({value} as {column.data_type})"
             readable.append((column.name, f"({value} is null or {converted} is not null)"))
             value = converted

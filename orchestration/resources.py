@@ -94,7 +94,7 @@ class Refresh(dg.ConfigurableResource):
     _session: Session = PrivateAttr()
 
     @contextlib.contextmanager
-    def yield_for_execution(self, context: dg.InitResourceContext) -> "Iterator[Refresh]":
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Refresh]:
         """Take the lock; the second run at a time fails here and names the first."""
         home = current_home()
         home.prepare()
@@ -115,6 +115,4 @@ def told() -> Iterator[None]:
     try:
         yield
     except UserError as error:
-        raise dg.Failure(
-            description=str(error), metadata={"exit": int(Exit.UNUSABLE)}, allow_retries=False
-        ) from error
+        raise dg.Failure(description=str(error), metadata={"exit": int(Exit.UNUSABLE)}, allow_retries=False) from error

@@ -61,9 +61,13 @@ class Warehouse:
         `source_system`.
         """
         loads = ledger.current(table)
-        columns = ", ".join(f"cast(null as {column.stored_type}) as {identifier(column.name)}" for column in table.columns)
+        columns = ", ".join(
+            f"cast(null as {column.stored_type}) as {identifier(column.name)}" for column in table.columns
+        )
         system = "cast(null as varchar) as source_system, " if table.is_canonical else ""
-        empty = f"select {system}{columns}, cast(null as bigint) as _file_id, cast(null as bigint) as _file_row where false"
+        empty = (
+            f"select {system}{columns}, cast(null as bigint) as _file_id, cast(null as bigint) as _file_row where false"
+        )
         parts = [empty]
         by_system: dict[str, list[str]] = {}
         for load in loads:

@@ -38,10 +38,16 @@ errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
 HomeOption = Annotated[
     Path | None,
-    typer.Option("--home", envvar="REGULARS_HOME", help="Folder of the warehouse (default: homes/default).", show_default=False),
+    typer.Option(
+        "--home",
+        envvar="REGULARS_HOME",
+        help="Folder of the warehouse (default: homes/default).",
+        show_default=False,
+    ),
 ]
 LandingOption = Annotated[
-    Path | None, typer.Option("--landing", help="Landing zone to read instead of HOME/landing.", show_default=False)
+    Path | None,
+    typer.Option("--landing", help="Landing zone to read instead of HOME/landing.", show_default=False),
 ]
 
 STAGES = {
@@ -67,7 +73,11 @@ def refresh(
     home: HomeOption = None,
     as_of: Annotated[
         datetime | None,
-        typer.Option("--as-of", formats=["%Y-%m-%d"], help="Day the figures are true for (default: the last order date)."),
+        typer.Option(
+            "--as-of",
+            formats=["%Y-%m-%d"],
+            help="Day the figures are true for (default: the last order date).",
+        ),
     ] = None,
     full: Annotated[bool, typer.Option("--full", help="Build everything again, even if nothing is new.")] = False,
     landing: LandingOption = None,

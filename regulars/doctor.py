@@ -17,7 +17,15 @@ from regulars.errors import UserError
 from regulars.home import Home, landed_paths
 from regulars.settings import project_root, project_vars
 
-WATCHED = ("dbt-core", "dbt-duckdb", "duckdb", "dagster", "dagster-dbt", "great-expectations", "duckdb-sqlalchemy")
+WATCHED = (
+    "dbt-core",
+    "dbt-duckdb",
+    "duckdb",
+    "dagster",
+    "dagster-dbt",
+    "great-expectations",
+    "duckdb-sqlalchemy",
+)
 ENOUGH_BYTES = 2 << 30
 
 
@@ -33,7 +41,18 @@ class Finding:
 
 def examine(home: Home) -> list[Finding]:
     """Look at everything a refresh needs."""
-    looks = (_python, _packages, _source_systems, _zones, _settings, _writable, _landing, _lock, _key, _published)
+    looks = (
+        _python,
+        _packages,
+        _source_systems,
+        _zones,
+        _settings,
+        _writable,
+        _landing,
+        _lock,
+        _key,
+        _published,
+    )
     return [_safely(look, home) for look in looks]
 
 
@@ -79,12 +98,12 @@ def check_source_systems() -> None:
     wanted = {f"stg_{system}__{entity}" for system, entities in declared.items() for entity in entities}
     for name in sorted(models ^ wanted):
         system, entity = name.removeprefix("stg_").split("__", 1)
+        action = "Add" if name in models else "Write it, or remove"
         raise UserError(
             "this staging model is in no union" if name in models else "this staging model does not exist",
             file=f"models/staging/{system}/{name}.sql",
             column=f"vars.source_systems.{system}",
-            remedy=f"{'Add' if name in models else 'Write it, or remove'} `{entity}` under vars.source_systems.{system} "
-            "in dbt_project.yml.",
+            remedy=f"{action} `{entity}` under vars.source_systems.{system} in dbt_project.yml.",
         )
 
 
@@ -116,7 +135,12 @@ def _writable(home: Home) -> Finding:
 def _landing(home: Home) -> Finding:
     files = [path for path in landed_paths(home.landing) if not path.name.startswith("_")]
     if not files:
-        return Finding("warning", "landing zone", f"no files in {home.landing}", "Put one at <source_system>/order_lines.csv.")
+        return Finding(
+            "warning",
+            "landing zone",
+            f"no files in {home.landing}",
+            "Put one at <source_system>/order_lines.csv.",
+        )
     return Finding("ok", "landing zone", f"{len(files)} files in {home.landing}")
 
 

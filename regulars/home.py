@@ -202,9 +202,7 @@ def landed_paths(landing: Path) -> list[Path]:
     if not landing.exists():
         return []
     if not landing.is_dir():
-        raise UserError(
-            "this landing zone is no folder", file=str(landing), remedy="Name a folder with --landing."
-        )
+        raise UserError("this landing zone is no folder", file=str(landing), remedy="Name a folder with --landing.")
     paths = []
     for folder, names, files in os.walk(landing, onerror=refuse, followlinks=True):
         names[:] = sorted(name for name in names if not name.startswith("."))
@@ -252,8 +250,10 @@ class Fingerprint:
             landing = {path: parts[2] for path, parts in fingerprint.get("landing", {}).items()}
             return {**fingerprint, "landing": landing}
 
-        return bool(self.last) and (self.home.published / "warehouse.duckdb").exists() and (
-            essence(self.now) == essence(self.last)
+        return (
+            bool(self.last)
+            and (self.home.published / "warehouse.duckdb").exists()
+            and (essence(self.now) == essence(self.last))
         )
 
     def write(self) -> None:

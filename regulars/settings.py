@@ -123,5 +123,3 @@ def check_vars(settings: HomeSettings, path: Path) -> None:
                 column=f"vars.{name}",
                 remedy=f"Known vars: {', '.join(known)}.",
             )
-
-

@@ -32,10 +32,13 @@ def print_summary(console: Console, home: Home, seconds: dict[str, float]) -> No
             "select check_name, observed, remedy from quality.check_results where not is_passed order by 1"
         ).fetchall()
         customers, prospects = row(
-            "select count(*) filter (where not is_prospect), count(*) filter (where is_prospect) from core.dim_customers"
+            "select count(*) filter (where not is_prospect), count(*) filter (where is_prospect)"
+            " from core.dim_customers"
         )
         orders, net = row("select count(*), coalesce(sum(net_sales_amount), 0) from core.fct_orders")
-        as_of, currency, keyed = row("select as_of_date, reporting_currency, is_customer_id_keyed from quality.run_info")
+        as_of, currency, keyed = row(
+            "select as_of_date, reporting_currency, is_customer_id_keyed from quality.run_info"
+        )
         pyramid = connection.execute(PYRAMID).fetchall()
 
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))

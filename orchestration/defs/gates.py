@@ -1,4 +1,4 @@
-"""The two gates: Great Expectations suites as blocking checks on the assets they guard, and their outcomes as a table."""
+"""The two gates: Great Expectations suites as blocking checks on the assets they guard; and outcomes as a table."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -81,7 +81,12 @@ def told_of(item: dict) -> str:
 def outcomes(after: Sequence[dg.AssetKey]) -> dg.AssetsDefinition:
     """The asset of everything that gates and tests found; made after the last mart passed its gate."""
 
-    @dg.asset(key=OUTCOMES, deps=after, group_name="quality", description="Outcomes of this run's gates and dbt tests.")
+    @dg.asset(
+        key=OUTCOMES,
+        deps=after,
+        group_name="quality",
+        description="Outcomes of this run's gates and dbt tests.",
+    )
     def write(context: dg.AssetExecutionContext, refresh: Refresh) -> dg.MaterializeResult:
         with told():
             session = refresh.session

@@ -33,9 +33,7 @@ class Translator(DagsterDbtTranslator):
         return spec.replace_attributes(group_name=node["fqn"][2] if layer == "marts" else layer)
 
 
-def part(
-    name: str, manifest: dict[str, Any], select: str, exclude: str = ""
-) -> dg.AssetsDefinition:
+def part(name: str, manifest: dict[str, Any], select: str, exclude: str = "") -> dg.AssetsDefinition:
     """One part of the graph as assets, its tests as checks."""
     translator = Translator()
 

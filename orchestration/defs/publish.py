@@ -23,9 +23,7 @@ def refuse_unless_green(context: dg.AssetExecutionContext, expected: Collection[
         evaluation = record.dagster_event.event_specific_data
         found[evaluation.asset_check_key] = evaluation
     missing = [key for key in expected if key not in found]
-    failed = [
-        key for key, item in found.items() if not item.passed and item.severity == dg.AssetCheckSeverity.ERROR
-    ]
+    failed = [key for key, item in found.items() if not item.passed and item.severity == dg.AssetCheckSeverity.ERROR]
     if missing or failed:
         lines = [f"check {key.name} on {key.asset_key.to_user_string()} failed" for key in failed]
         lines += [f"check {key.name} on {key.asset_key.to_user_string()} has no result" for key in missing]

@@ -65,7 +65,12 @@ def test_dagster_dev_answers(place):
     assert [schedule["name"] for schedule in repository["schedules"]] == ["nightly"]
     assert [sensor["name"] for sensor in repository["sensors"]] == ["arrivals"]
     assets = {"/".join(node["assetKey"]["path"]): node for node in repository["assetNodes"]}
-    for key in ("canonical/order_lines", "complete_journey/transactions", "profiling/customer_rfm", "published/warehouse"):
+    for key in (
+        "canonical/order_lines",
+        "complete_journey/transactions",
+        "profiling/customer_rfm",
+        "published/warehouse",
+    ):
         assert key in assets
     assert assets["profiling/customer_rfm"]["groupName"] == "profiling"
     checks = {check["name"]: check for check in assets["quality/load_history"]["assetChecksOrError"]["checks"]}
@@ -89,7 +94,9 @@ def test_schedule_and_sensor_start_the_same_job(place):
     assert sensor.job_name == "refresh"
 
     def evaluate(cursor=None):
-        with dg.build_sensor_context(instance=dg.DagsterInstance.get(), cursor=cursor, repository_def=repository) as context:
+        with dg.build_sensor_context(
+            instance=dg.DagsterInstance.get(), cursor=cursor, repository_def=repository
+        ) as context:
             return sensor.evaluate_tick(context)
 
     assert "as it was published" in evaluate().skip_message

@@ -127,7 +127,10 @@ def test_publishing_refuses_without_the_checks_of_its_own_run(place):
 
 
 def test_a_warning_is_reported_and_does_not_stop(place):
-    place.land("shop/order_lines.csv", "order_id,ordered_at,customer_id,quantity,unit_price,colour\n" + "1,2024-01-01,a,1,1,red\n")
+    place.land(
+        "shop/order_lines.csv",
+        "order_id,ordered_at,customer_id,quantity,unit_price,colour\n" + "1,2024-01-01,a,1,1,red\n",
+    )
     outcome = place.refresh_here()
     assert outcome.exit == 0, outcome.messages
     assert place.query(

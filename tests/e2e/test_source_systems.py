@@ -89,7 +89,12 @@ def test_the_order_of_files_and_their_split_do_not_matter(new_place):
         found.append(
             {
                 relation: place.query(f"select * from {relation} order by all")
-                for relation in ("core.fct_order_lines", "core.fct_orders", "profiling.customer_360", "core.dim_customers")
+                for relation in (
+                    "core.fct_order_lines",
+                    "core.fct_orders",
+                    "profiling.customer_360",
+                    "core.dim_customers",
+                )
             }
         )
     assert found[0] == found[1] == found[2]

@@ -42,7 +42,8 @@ def rows(query: str, *values: tuple, columns: str) -> list[tuple]:
     with duckdb.connect() as connection:
         marks = ", ".join("(" + ", ".join("?" for _ in row) + ")" for row in values)
         connection.execute(
-            f"create table relation as select * from (values {marks}) as v ({columns})", [x for row in values for x in row]
+            f"create table relation as select * from (values {marks}) as v ({columns})",
+            [x for row in values for x in row],
         )
         return connection.execute(query).fetchall()
 
@@ -52,6 +53,9 @@ def test_keyed_by(templates):
     assert rows(query, (1, 1), (1, 2), columns="a, b") == []
     assert rows(query, (1, 1), (1, 1), columns="a, b") == [(1, 1, 2)]
     assert rows(query, (1, None), (1, 2), columns="a, b") == [(1, None, 1)]
+    lenient = templates["tests"].test_keyed_by("relation", columns=["a", "b"], may_be_null=["b"])
+    assert rows(lenient, (1, None), (1, 2), columns="a, b") == []
+    assert rows(lenient, (1, None), (1, None), columns="a, b") == [(1, None, 2)]
 
 
 def test_within(templates):
@@ -92,7 +96,9 @@ def test_scores_never_split_ties(templates):
 def test_cutoffs(templates):
     def high(values, rule):
         expression = templates["expressions"].meets_cutoff("v", rule)
-        return [h for _, h in sorted(rows(f"select v, {expression} from relation", *((v,) for v in values), columns="v"))]
+        return [
+            h for _, h in sorted(rows(f"select v, {expression} from relation", *((v,) for v in values), columns="v"))
+        ]
 
     assert high([1, 2, 6], "mean") == [False, False, True]
     assert high([1, 2, 6], "median") == [False, True, True]

@@ -51,7 +51,11 @@ def test_a_fingerprint_that_cannot_be_read_means_changed(home):
 
 
 def test_one_holder_at_a_time_and_it_is_named(home):
-    with home.lock("first"), pytest.raises(UserError, match=rf"first, process {os.getpid()}"), home.lock("second"):
+    with (
+        home.lock("first"),
+        pytest.raises(UserError, match=rf"first, process {os.getpid()}"),
+        home.lock("second"),
+    ):
         pass
     with home.lock("third"):
         assert home.lock_holder().startswith("third")

@@ -7,18 +7,29 @@ accepted as (
     {{ accepted_rows('order_lines') }}
 ),
 
+touched_orders as (
+    select distinct
+        source_system,
+        order_id
+    from accepted
+    where line_number is null
+),
+
+nameless_orders as (
+    select distinct
+        source_system,
+        order_id
+    from accepted
+    where customer_id is null
+),
+
 unnumbered as (
     select
         *,
         row_number() over (
             partition by source_system, order_id
             order by
-                product_id nulls first, quantity asc, ordered_at asc
-                {%- if execute %}
-                {%- for column in contract_columns('order_lines') if column not in ['order_id', 'line_number', 'product_id', 'quantity', 'ordered_at'] %}
-                , {{ column }} nulls first
-                {%- endfor %}
-                {%- endif %}
+                {{ every_other_column('order_lines', ['order_id', 'line_number']) }}
         ) as position_in_order
     from accepted
     where line_number is null
@@ -31,10 +42,10 @@ given_numbers as (
         accepted.order_id,
         max(accepted.line_number) as line_number
     from accepted
-    inner join (select distinct unnumbered.source_system, unnumbered.order_id from unnumbered) as touched
+    inner join touched_orders
         on
-            accepted.source_system = touched.source_system
-            and accepted.order_id = touched.order_id
+            accepted.source_system = touched_orders.source_system
+            and accepted.order_id = touched_orders.order_id
     where accepted.line_number is not null
     group by accepted.source_system, accepted.order_id
 ),
@@ -46,14 +57,10 @@ named_orders as (
         accepted.order_id,
         max(accepted.customer_id) as customer_id
     from accepted
-    inner join (
-        select distinct accepted.source_system, accepted.order_id
-        from accepted
-        where accepted.customer_id is null
-    ) as nameless
+    inner join nameless_orders
         on
-            accepted.source_system = nameless.source_system
-            and accepted.order_id = nameless.order_id
+            accepted.source_system = nameless_orders.source_system
+            and accepted.order_id = nameless_orders.order_id
     where accepted.customer_id is not null
     group by accepted.source_system, accepted.order_id
 ),

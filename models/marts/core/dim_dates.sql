@@ -9,17 +9,19 @@ span as (
 ),
 
 digits as (
-    select * from (values (0), (1), (2), (3), (4), (5), (6), (7), (8), (9)) as digits (digit)
+    select digit from (values (0), (1), (2), (3), (4), (5), (6), (7), (8), (9))
 ),
 
+-- 0 to 99,999: two and a half centuries of days.
 numbers as (
-    select tens_of_thousands.digit * 10000 + thousands.digit * 1000 + hundreds.digit * 100 + tens.digit * 10 + ones.digit
-        as offset_days
+    select
+        ones.digit + 10 * tens.digit + 100 * hundreds.digit + 1000 * thousands.digit
+        + 10000 * tens_of_thousands.digit as offset_days
     from digits as ones
     cross join digits as tens
     cross join digits as hundreds
     cross join digits as thousands
-    cross join (select digits.digit from digits where digits.digit < 5) as tens_of_thousands
+    cross join digits as tens_of_thousands
 ),
 
 days as (

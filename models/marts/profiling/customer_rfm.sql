@@ -45,7 +45,7 @@ ranked as (
 ),
 
 -- The other method: fixed cut-offs, a score for each one reached.
-by_threshold as (
+by_threshold as ( -- noqa: ST03
     select
         measured.customer_key,
         cast(1 + count(*) filter (

@@ -20,7 +20,9 @@ landed as (
 accepted_rows as (
     {%- for entity in loaded_entities() %}
     {{ 'union all' if not loop.first }}
-    select source_system, count(*) as row_count
+    select
+        source_system,
+        count(*) as row_count
     from ({{ accepted_rows(entity) }}) as accepted
     group by source_system
     {%- endfor %}
