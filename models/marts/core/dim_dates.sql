@@ -9,7 +9,10 @@ span as (
 ),
 
 digits as (
-    select digit from (values (0), (1), (2), (3), (4), (5), (6), (7), (8), (9))
+    {%- for digit in range(10) %}
+    {{ 'union all' if not loop.first }}
+    select {{ digit }} as digit
+    {%- endfor %}
 ),
 
 -- 0 to 99,999: two and a half centuries of days.
