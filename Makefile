@@ -9,7 +9,7 @@ export DO_NOT_TRACK := 1
 export DAGSTER_DISABLE_TELEMETRY := 1
 export GX_ANALYTICS_ENABLED := false
 
-.PHONY: setup refresh dev test prove lint format benchmark lock clean help
+.PHONY: setup refresh dev docs test prove lint format benchmark lock clean help
 .DEFAULT_GOAL := help
 
 help: ## what can be made
@@ -30,6 +30,9 @@ refresh: $(READY) ## the demo data (Complete Journey), refreshed and published
 
 dev: $(READY) ## Dagster, on the demo's home unless REGULARS_HOME names another
 	@$(BIN)/regulars dev $(if $(REGULARS_HOME),,--home homes/complete_journey)
+
+docs: $(READY) ## the contract's page, and dbt's site of every model and column
+	@$(BIN)/regulars docs $(if $(REGULARS_HOME),,--home homes/complete_journey)
 
 test: $(READY) ## everything that proves Regulars, in minutes
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not prove"

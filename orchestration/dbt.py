@@ -186,6 +186,23 @@ class Build:
         return list(getattr(getattr(self.result, "result", None), "results", None) or [])
 
 
+def site(home: Home) -> Path:
+    """dbt's documentation of every model and column, as one file; returns its path.
+
+    Raises:
+        UserError: with dbt's message.
+    """
+    from dbt.cli.main import dbtRunner
+
+    home.export()
+    result = dbtRunner().invoke(["--log-level", "none", "--log-level-file", "none", "docs", "generate", "--static",
+                                 *_arguments(home)])  # fmt: skip
+    _close()
+    if not result.success:
+        raise UserError(f"dbt can't write its site: {result.exception}", remedy="Run `regulars refresh` first.")
+    return home.dbt_target / "static_index.html"
+
+
 def _close() -> None:
     """dbt leaves its database open; the next tool needs it closed."""
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager

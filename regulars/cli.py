@@ -163,6 +163,21 @@ def dev(
 
 
 @app.command()
+def docs(home: HomeOption = None) -> None:
+    """Write docs/source_contract.md and dbt's documentation of every model and column (docs/dbt/index.html)."""
+    from regulars.settings import project_root
+
+    place = Home.at(home)
+    place.prepare()
+    place.export()
+    from orchestration.documentation import write
+    from orchestration.resources import load_manifest
+
+    for path in write(place, load_manifest(place), project_root() / "docs"):
+        console.print(escape(str(path)))
+
+
+@app.command()
 def doctor(home: HomeOption = None, landing: LandingOption = None) -> None:
     """Say what is wrong with this installation and this home, and what to do."""
     from regulars.doctor import examine

@@ -121,3 +121,10 @@ def test_help_names_the_exit_statuses():
     told = " ".join(call_here("refresh", "--help").out.split())
     for words in ("0 published", "3 stopped by a gate", "2 wrong usage", "1 a fault"):
         assert words in told
+
+
+def test_the_contract_page_is_what_the_contract_says(parsed):
+    from orchestration.documentation import contract_page
+
+    manifest = json.loads((parsed / "manifest.json").read_text())
+    assert (PROJECT / "docs" / "source_contract.md").read_text() == contract_page(manifest), "run `make docs`"
