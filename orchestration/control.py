@@ -68,8 +68,9 @@ class Control:
         """
         settings = self.home.settings
         loads = ledger.loads()
+        remembered = ledger.settings()
         systems = sorted({load["source_system"] for load in loads} | set(landing.source_systems))
-        declared = {system: landing.settings(system) for system in systems}
+        declared = {system: remembered[system] for system in systems}
         check_currencies(settings, declared, str(self.home.settings_file))
         variables = {**project_vars(), **settings.dbt_vars()}
         run = {

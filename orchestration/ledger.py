@@ -41,6 +41,7 @@ create table if not exists loads (
     is_published integer not null default 0,
     is_withdrawn integer not null default 0
 );
+create table if not exists source_settings (source_system text primary key, declared text not null);
 create table if not exists published_volumes (
     source_system text not null, entity text not null, accepted integer not null,
     primary key (source_system, entity)
@@ -220,6 +221,18 @@ class Ledger:
             ).fetchall()
             gone = [(row["load_id"],) for row in rows if not (landing / row["file"]).exists()]
             connection.executemany("update loads set is_withdrawn = 1 where load_id = ?", gone)
+
+    def remember_settings(self, declared: dict[str, SourceSettings]) -> None:
+        """Keep what source systems declare: their rows stay when people clean the landing zone up."""
+        rows = [(system, settings.model_dump_json()) for system, settings in declared.items()]
+        with self._connect() as connection:
+            connection.executemany("insert or replace into source_settings values (?, ?)", rows)
+
+    def settings(self) -> dict[str, SourceSettings]:
+        """What each source system that was ever seen declares."""
+        with self._connect() as connection:
+            rows = connection.execute("select source_system, declared from source_settings").fetchall()
+        return {row["source_system"]: SourceSettings.model_validate_json(row["declared"]) for row in rows}
 
     def is_empty(self) -> bool:
         """Whether no load stands."""

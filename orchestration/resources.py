@@ -20,7 +20,7 @@ from orchestration.ledger import Ledger
 from orchestration.publication import Publication
 from orchestration.warehouse import Warehouse
 from regulars.errors import Exit, UserError
-from regulars.home import Home
+from regulars.home import Fingerprint, Home
 
 
 def current_home() -> Home:
@@ -39,10 +39,11 @@ def load_manifest(home: Home) -> dict:
 class Session:
     """One run's view of its home. Everything is opened when first asked for."""
 
-    def __init__(self, home: Home, run_id: str):
+    def __init__(self, home: Home, run_id: str, as_of: str | None):
         self.home, self.run_id = home, run_id
         self.started = datetime.now(UTC)
         self.outcomes: list[CheckOutcome] = []
+        self.fingerprint = Fingerprint(home, {"as_of": as_of})
 
     @cached_property
     def manifest(self) -> dict:
@@ -100,7 +101,7 @@ class Refresh(dg.ConfigurableResource):
         home.prepare()
         run_id = context.run_id or "none"
         with home.lock(f"run {run_id[:8]}"):
-            self._session = Session(home, run_id)
+            self._session = Session(home, run_id, self.as_of)
             yield self
 
     @property

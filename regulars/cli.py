@@ -98,10 +98,10 @@ def refresh(
     with place.lock("regulars refresh"):
         pass
     place.export()
-    raise typer.Exit(_run(place, day, full, fingerprint, began))
+    raise typer.Exit(_run(place, day, full, began))
 
 
-def _run(home: Home, as_of: str | None, full: bool, fingerprint: Fingerprint, began: float) -> Exit:
+def _run(home: Home, as_of: str | None, full: bool, began: float) -> Exit:
     from orchestration import gate_worker
 
     gate_worker.warm_up(home)
@@ -115,7 +115,6 @@ def _run(home: Home, as_of: str | None, full: bool, fingerprint: Fingerprint, be
             return outcome.exit
         errors.print(f"Run {outcome.run_id}: `regulars dev` shows its log. Please report this.")
         return outcome.exit
-    fingerprint.write()
     from regulars.summary import print_summary
 
     starting = time.perf_counter() - began - sum(outcome.seconds.values())

@@ -227,13 +227,15 @@ class Fingerprint:
     @cached_property
     def now(self) -> dict:
         """Fingerprint of what lies there now. A landed file is hashed only when its size or time changed."""
-        known = self.last.get("landing", {})
+        known = {**self.last.get("landing", {}), **self._hashed()}
         landing = {}
         for path in landed_paths(self.home.landing):
             stat = path.stat()
             seen = known.get(str(path))
             same = seen and seen[:2] == [stat.st_size, stat.st_mtime_ns]
             landing[str(path)] = [stat.st_size, stat.st_mtime_ns, seen[2] if same else hash_file(path)]
+        if landing != known:
+            self._remember(landing)
         settings = self.home.settings_file
         return {
             "landing": landing,
@@ -242,6 +244,21 @@ class Fingerprint:
             "options": self.options,
             "key": hashlib.sha256(os.environ.get("REGULARS_KEY", "").encode()).hexdigest(),
         }
+
+    @property
+    def _hashes(self) -> Path:
+        return self.home.build / "landing_hashes.json"
+
+    def _hashed(self) -> dict:
+        """Hashes that were computed before, so that a large file is hashed once for a look and a refresh."""
+        with contextlib.suppress(OSError, ValueError):
+            return json.loads(self._hashes.read_text())
+        return {}
+
+    def _remember(self, landing: dict) -> None:
+        temporary = self._hashes.with_suffix(f".{os.getpid()}.tmp")
+        temporary.write_text(json.dumps(landing))
+        temporary.replace(self._hashes)
 
     def is_unchanged(self) -> bool:
         """Whether a refresh would publish the same again: times of files do not matter, contents do."""

@@ -19,6 +19,7 @@ def landing_zone(context: dg.AssetExecutionContext, refresh: Refresh) -> dg.Mate
     """Files that lie in the landing zone: whose they are, and that their source systems' declarations are sound."""
     with told():
         session = refresh.session
+        _ = session.fingerprint.now  # what lies there now, before anything is read
         if refresh.full:
             session.warehouse.discard()
         session.warehouse.discard_if_broken()
@@ -30,8 +31,9 @@ def landing_zone(context: dg.AssetExecutionContext, refresh: Refresh) -> dg.Mate
                 file=str(session.home.landing),
                 remedy="Put one at <source_system>/order_lines.csv there, or run `regulars demo` first.",
             )
-        for system in session.landing.source_systems:
-            session.landing.settings(system)
+        session.ledger.remember_settings(
+            {system: session.landing.settings(system) for system in session.landing.source_systems}
+        )
     return dg.MaterializeResult(
         metadata={"files": len(files), "source systems": ", ".join(session.landing.source_systems)}
     )

@@ -1,6 +1,6 @@
 """Publishing: only when every gate of this very run is present and green, then all at once."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 import dagster as dg
 
@@ -11,7 +11,7 @@ from regulars.errors import Exit
 PUBLISHED = dg.AssetKey(["published", "warehouse"])
 
 
-def refuse_unless_green(context: dg.AssetExecutionContext, expected: Collection[dg.AssetCheckKey]) -> None:
+def refuse_unless_green(context: dg.AssetExecutionContext, expected: Sequence[dg.AssetCheckKey]) -> None:
     """Read what this run's checks found from the event log; absent counts as red.
 
     Raises:
@@ -37,7 +37,7 @@ def refuse_unless_green(context: dg.AssetExecutionContext, expected: Collection[
 
 
 def published_warehouse(
-    manifest: dict, after: Sequence[dg.AssetKey], expected: Collection[dg.AssetCheckKey]
+    manifest: dict, after: Sequence[dg.AssetKey], expected: Sequence[dg.AssetCheckKey]
 ) -> dg.AssetsDefinition:
     """The asset of what readers see."""
 
@@ -60,6 +60,7 @@ def published_warehouse(
                 lambda folder: session.gates.ask(do="docs", target=str(folder)),
             )
             session.ledger.mark_published(volumes)
+            session.fingerprint.write()
         return dg.MaterializeResult(
             metadata={
                 "published": dg.MetadataValue.path(str(session.home.published)),

@@ -83,7 +83,6 @@ def test_schedule_and_sensor_start_the_same_job(place):
     place.land("shop/order_lines.csv", orders(5))
     place.settings("nightly_at: '02:15'\ntime_zone: Asia/Shanghai\n")
     assert place.refresh_here().exit == 0
-    assert place.call_here("--full").exit == 0
     from orchestration.definitions import build
 
     repository = build().get_repository_def()

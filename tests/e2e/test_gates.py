@@ -25,7 +25,7 @@ def fingerprint(folder: Path) -> dict[str, str]:
 
 def test_incoming_gate_stops_at_the_quarantine_rate(place):
     place.land("shop/order_lines.csv", orders(20))
-    assert place.refresh().exit == 0
+    assert place.refresh_here().exit == 0
     before = fingerprint(place.root / "published")
     place.land("shop/order_lines/more.csv", orders(20, first=100) + "o999,2024-03-01 10:00:00,c1,many,10\n")
     stopped = place.refresh()
@@ -39,8 +39,7 @@ def test_incoming_gate_stops_at_the_quarantine_rate(place):
     (place.landing / "shop/order_lines/more.csv").unlink()
     assert "Nothing new" in place.refresh().out
     place.land("shop/order_lines/good.csv", orders(5, first=200))
-    again = place.refresh()
-    assert again.exit == 0, again.text
+    assert place.refresh_here().exit == 0
     assert place.query("select count(*) from core.fct_orders") == [(25,)]
     assert place.query("select status from quality.load_history order by load_id") == [
         ("current",), ("withdrawn",), ("current",),
@@ -90,7 +89,7 @@ def broken_test(project: Path) -> None:
 )
 def test_mart_gate_and_dbt_tests_stop(place, project, breaks, told):
     place.land("shop/order_lines.csv", orders(20))
-    assert place.refresh().exit == 0
+    assert place.refresh_here().exit == 0
     before = fingerprint(place.root / "published")
     breaks(project)
     stopped = call("refresh", "--home", place.root, project=project)
@@ -109,7 +108,7 @@ def test_publishing_refuses_without_the_checks_of_its_own_run(place):
     place.land("shop/order_lines.csv", orders(21))
     from orchestration.definitions import build
 
-    everything_but_gates = dg.AssetSelection.all(include_sources=False).without_checks() | dg.AssetSelection.assets(
+    everything_but_gates = dg.AssetSelection.all().without_checks() | dg.AssetSelection.assets(
         dg.AssetKey(["published", "warehouse"])
     )
     definitions = build()
