@@ -17,6 +17,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import jinja2
+from markupsafe import Markup
+
 os.environ["GX_ANALYTICS_ENABLED"] = "false"
 os.environ.setdefault("TQDM_DISABLE", "1")
 
@@ -38,6 +41,7 @@ class Runner:
 
         self.gx = gx
         self.is_used = False
+        self.outcomes: list[dict[str, Any]] = []
         work.mkdir(parents=True, exist_ok=True)
         self.context = gx.get_context(mode="file", project_root_dir=work)
         self.context.variables.progress_bars = ProgressBarsConfig(globally=False, metric_calculations=False)
@@ -59,7 +63,6 @@ class Runner:
 
     def validate(self, gate: str, database: str) -> list[dict[str, Any]]:
         """Run a gate's suites; returns one outcome per expectation."""
-        self.is_used = True
         source = self.context.data_sources.add_sql(
             name=gate,
             connection_string=f"duckdb:///{database}",
@@ -70,6 +73,7 @@ class Runner:
             },
         )
         outcomes: list[dict[str, Any]] = []
+        self.is_used = True
         try:
             for path in suite_files(gate):
                 outcomes += self._run(source, gate, path)
@@ -78,6 +82,7 @@ class Runner:
             engine.close()
             engine.engine.dispose()
             source.get_engine().dispose()
+        self.outcomes += outcomes
         return outcomes
 
     def _run(self, source, gate: str, path: Path) -> list[dict[str, Any]]:
@@ -109,6 +114,7 @@ class Runner:
         }
         return {
             "check_name": f"{suite}.{meta['name']}",
+            "suite": suite,
             "relation": relation,
             "severity": str(getattr(configuration.severity, "value", configuration.severity) or "critical"),
             "is_passed": bool(item.success),
@@ -117,6 +123,7 @@ class Runner:
             "failed_row_count": result.get("unexpected_count") or (_number(observed) if rows else None),
             "rows": [_text(row) for row in rows[:5]],
             "remedy": meta["remedy"],
+            "remedy_zh": meta["remedy_zh"],
         }
 
     def build_docs(self, target: Path) -> None:
@@ -128,6 +135,16 @@ class Runner:
         style = (FOLDER / "data_docs.css").read_text(encoding="utf-8")
         for page in target.rglob("*.html"):
             page.write_text(keep_inside(page.read_text(encoding="utf-8"), style), encoding="utf-8")
+        # The library's own index is filled by a script; ours is plain, in both languages.
+        pages = {
+            path.stem.split("-", 1)[1]: path.relative_to(target).as_posix()
+            for path in (target / "validations").rglob("*.html")
+        }
+        template = jinja2.Environment(autoescape=True).from_string(
+            (FOLDER / "data_docs_index.html").read_text(encoding="utf-8")
+        )
+        content = template.render(outcomes=self.outcomes, pages=pages, style=Markup(style))
+        (target / "index.html").write_text(content, encoding="utf-8")
 
 
 def keep_inside(page: str, style: str) -> str:

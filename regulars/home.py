@@ -286,7 +286,7 @@ def code_hash() -> str:
     digest = hashlib.sha256()
     for folder in CODE_FOLDERS:
         for path in sorted((root / folder).rglob("*")):
-            if path.is_file() and path.suffix in {".sql", ".yml", ".csv", ".py", ".json", ".css"}:
+            if path.is_file() and path.suffix in {".sql", ".yml", ".csv", ".py", ".json", ".css", ".html"}:
                 digest.update(f"{path.relative_to(root)}:".encode() + path.read_bytes())
     for name in CODE_FILES:
         digest.update((root / name).read_bytes())

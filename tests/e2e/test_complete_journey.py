@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import os
 import re
@@ -145,6 +146,17 @@ def test_data_docs_need_nothing_from_outside(chain):
     assert len(pages) > 10
     for page in pages:
         assert not re.search(r"(?:src|href)=\"(?:https?:)?//[^\"]+\.(?:js|css|png|ico|svg)", page.read_text()), page
+
+
+def test_data_docs_open_on_every_expectation_and_its_remedy(chain):
+    docs = chain.root / "published" / "data_docs"
+    index = (docs / "index.html").read_text()
+    checks = chain.query("select check_name, is_passed, remedy from quality.check_results where gate <> 'dbt'")
+    for name, is_passed, remedy in checks:
+        assert f"<code>{name}</code>" in index
+        assert is_passed or remedy.split(":")[0] in html.unescape(index)
+    for link in re.findall(r'href="([^"]+)"', index):
+        assert (docs / link).exists(), link
 
 
 def test_unchanged_is_not_published_again(chain):
