@@ -25,6 +25,8 @@ CODE_FILES = ("dbt_project.yml", "profiles.yml", "requirements.lock")
 DAGSTER_INSTANCE = """# Written by Regulars; remove this line to make it yours.
 telemetry:
   enabled: false
+nux:
+  enabled: false
 concurrency:
   runs:
     max_concurrent_runs: 1
