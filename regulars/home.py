@@ -232,10 +232,17 @@ class Fingerprint:
         known = {**self.last.get("landing", {}), **self._hashed()}
         landing = {}
         for path in landed_paths(self.home.landing):
-            stat = path.stat()
-            seen = known.get(str(path))
-            same = seen and seen[:2] == [stat.st_size, stat.st_mtime_ns]
-            landing[str(path)] = [stat.st_size, stat.st_mtime_ns, seen[2] if same else hash_file(path)]
+            try:
+                stat = path.stat()
+                seen = known.get(str(path))
+                same = seen and seen[:2] == [stat.st_size, stat.st_mtime_ns]
+                landing[str(path)] = [stat.st_size, stat.st_mtime_ns, seen[2] if same else hash_file(path)]
+            except OSError as error:
+                raise UserError(
+                    f"this file can't be read: {error.strerror}",
+                    file=str(path.relative_to(self.home.landing)),
+                    remedy="Make it readable, or take it away.",
+                ) from error
         if landing != known:
             self._remember(landing)
         settings = self.home.settings_file
