@@ -12,8 +12,20 @@
   {%- endif -%}
   {%- if meta.event_at -%}
     {%- do faults.append({'reason': 'event_date_too_early', 'column': meta.event_at, 'when': meta.event_at ~ " < cast('" ~ var('earliest_event_date') ~ "' as timestamp)"}) -%}
-    {%- do faults.append({'reason': 'event_date_in_future', 'column': meta.event_at, 'when': meta.event_at ~ ' >= loads.event_limit_at'}) -%}
+    {%- set limit = 'event_limit_date' if contract_entity(entity).columns[meta.event_at].data_type == 'date' else 'event_limit_at' -%}
+    {%- do faults.append({'reason': 'event_date_in_future', 'column': meta.event_at, 'when': meta.event_at ~ ' >= loads.' ~ limit}) -%}
   {%- endif -%}
+  {%- for name, column in contract_entity(entity).columns.items() -%}
+    {%- if column.meta.one_of -%}
+      {%- do faults.append({'reason': 'unknown_code', 'column': name, 'when': name ~ " not in ('" ~ column.meta.one_of | join("', '") ~ "')"}) -%}
+    {%- endif -%}
+    {%- if 'minimum' in column.meta -%}
+      {%- do faults.append({'reason': 'value_out_of_range', 'column': name, 'when': name ~ ' < ' ~ column.meta.minimum}) -%}
+    {%- endif -%}
+    {%- if 'above' in column.meta -%}
+      {%- do faults.append({'reason': 'value_out_of_range', 'column': name, 'when': name ~ ' <= ' ~ column.meta.above}) -%}
+    {%- endif -%}
+  {%- endfor -%}
   {%- for rule in meta.rules or [] -%}
     {%- set when = rule.when | replace(':amount_tolerance_rate', var('amount_tolerance_rate')) | replace(':amount_tolerance', var('amount_tolerance')) -%}
     {%- do faults.append({'reason': rule.reason, 'column': rule.column, 'when': when}) -%}
@@ -46,7 +58,8 @@ loads as (
     select
         _file_id,
         file,
-        event_limit_at
+        event_limit_at,
+        event_limit_date
     from {{ loads }}
     where is_current
 ),

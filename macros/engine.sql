@@ -17,6 +17,9 @@
 {% macro add_days(day, days) %}{{ return(adapter.dispatch('add_days')(day, days)) }}{% endmacro %}
 {% macro duckdb__add_days(day, days) %}cast({{ day }} + to_days(cast({{ days }} as integer)) as date){% endmacro %}
 
+{% macro add_seconds(instant, seconds) %}{{ return(adapter.dispatch('add_seconds')(instant, seconds)) }}{% endmacro %}
+{% macro duckdb__add_seconds(instant, seconds) %}{{ instant }} + to_seconds(cast({{ seconds }} as bigint)){% endmacro %}
+
 {% macro iso_weekday(day) %}{{ return(adapter.dispatch('iso_weekday')(day)) }}{% endmacro %}
 {% macro duckdb__iso_weekday(day) %}isodow({{ day }}){% endmacro %}
 

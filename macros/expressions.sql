@@ -5,6 +5,25 @@
   (select as_of_date from {{ ref('int_as_of_date') }})
 {%- endmacro %}
 
+{% macro local_date(instant, zone) %}
+  {#- Local day of an instant in a zone; NULL stays NULL. -#}
+  cast({{ to_local(instant, zone) }} as date)
+{%- endmacro %}
+
+{% macro is_valid_on(day) %}
+  {#- Whether a version (valid_from_date, valid_to_date) holds at the end of a day. -#}
+  (valid_from_date is null or valid_from_date <= {{ day }})
+    and (valid_to_date is null or valid_to_date > {{ day }})
+{%- endmacro %}
+
+{% macro in_reporting_currency(amount, foreign_currency, rate) %}
+  {#- An amount in the reporting currency; one of a foreign currency without a rate is NULL. -#}
+  case
+            when {{ foreign_currency }} is null then cast({{ amount }} as decimal(18, 4))
+            else cast({{ amount }} * {{ rate }} as decimal(18, 4))
+        end
+{%- endmacro %}
+
 {% macro scoped_id(column, scope) %}
   {#- Product, store, campaign and coupon numbers are unique within a scope that source systems may share. -#}
   {{ scope }} || ':' || {{ column }}

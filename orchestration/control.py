@@ -71,12 +71,13 @@ class Control:
         remembered = ledger.settings()
         systems = sorted({load["source_system"] for load in loads} | set(landing.source_systems))
         declared = {system: remembered[system] for system in systems}
-        check_currencies(settings, declared, str(self.home.settings_file))
+        currency = reporting_currency(settings, declared, str(self.home.settings_file))
+        zones = {system: ZoneInfo(source.time_zone or settings.time_zone) for system, source in declared.items()}
         variables = {**project_vars(), **settings.dbt_vars()}
         run = {
             "run_id": run_id,
             "requested_as_of_date": as_of,
-            "reporting_currency": reporting_currency(settings, declared),
+            "reporting_currency": currency,
             "time_zone": settings.time_zone,
             "today": started.astimezone(ZoneInfo(settings.time_zone)).date(),
             "regulars_version": regulars.__version__,
@@ -92,6 +93,7 @@ class Control:
                     "source_system": system,
                     "time_zone": source.time_zone or settings.time_zone,
                     "currency": source.currency,
+                    "foreign_currency": None if source.currency == currency else source.currency,
                     "id_scope": source.id_scope or system,
                 }
                 for system, source in declared.items()
@@ -102,7 +104,16 @@ class Control:
                 for status in dict.fromkeys(source.cancelled_statuses)
             ],
             "loads": [
-                {**dict(load), "_file_id": load["file_id"], "is_current": load["status"] == "current"} for load in loads
+                {
+                    **dict(load),
+                    "_file_id": load["file_id"],
+                    "is_current": load["status"] == "current",
+                    "event_limit_date": datetime.fromisoformat(load["event_limit_at"])
+                    .replace(tzinfo=UTC)
+                    .astimezone(zones[load["source_system"]])
+                    .date(),
+                }
+                for load in loads
             ],
             "published_volumes": [
                 dict(zip(("source_system", "entity", "accepted"), row, strict=True))
@@ -130,25 +141,18 @@ class Control:
             )
 
 
-def reporting_currency(settings: HomeSettings, declared: Mapping[str, SourceSettings]) -> str | None:
-    """The home's, else the one that all source systems declare; NULL when none is known."""
-    currencies = {source.currency for source in declared.values()}
-    return settings.reporting_currency or (currencies.pop() if len(currencies) == 1 else None)
-
-
-def check_currencies(settings: HomeSettings, declared: Mapping[str, SourceSettings], file: str) -> None:
-    """Amounts of different currencies are never added up.
+def reporting_currency(settings: HomeSettings, declared: Mapping[str, SourceSettings], file: str) -> str | None:
+    """The home's, else the one that all source systems declare; NULL when none is known.
 
     Raises:
-        UserError: naming the source system whose currency is another.
+        UserError: when source systems declare several and the home does not say which to report in.
     """
-    expected = settings.reporting_currency or next((s.currency for s in declared.values() if s.currency), None)
-    for system, source in declared.items():
-        if source.currency and source.currency != expected:
-            raise UserError(
-                f"source system {system} is in {source.currency}, the others in {expected}; "
-                "exchange rates can't be loaded yet",
-                file=file,
-                column="reporting_currency",
-                remedy="Give each currency a home of its own.",
-            )
+    currencies = sorted({source.currency for source in declared.values() if source.currency})
+    if not settings.reporting_currency and len(currencies) > 1:
+        raise UserError(
+            f"source systems are in {', '.join(currencies)}, and which to report in is not said",
+            file=file,
+            column="reporting_currency",
+            remedy=f"Write `reporting_currency: {currencies[0]}`, say, and land exchange_rates for the others.",
+        )
+    return settings.reporting_currency or next(iter(currencies), None)

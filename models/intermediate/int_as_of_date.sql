@@ -32,7 +32,7 @@ last_lines as (
 ),
 
 last_days as (
-    select max(cast({{ to_local('last_lines.ordered_at', 'source_systems.time_zone') }} as date)) as order_date
+    select max({{ local_date('last_lines.ordered_at', 'source_systems.time_zone') }}) as order_date
     from last_lines
     inner join source_systems
         on last_lines.source_system = source_systems.source_system

@@ -2,10 +2,6 @@
 -- A source system without any product record gets its products from its order lines; one with records is held to them.
 with
 
-accepted as (
-    {{ accepted_rows('products') }}
-),
-
 lines as (
     {{ accepted_rows('order_lines') }}
 ),
@@ -15,30 +11,9 @@ source_systems as (
 ),
 
 recorded as (
-    select
-        source_systems.id_scope,
-        {{ scoped_id('accepted.product_id', 'source_systems.id_scope') }} as product_id,
-        accepted.name,
-        accepted.department,
-        accepted.category,
-        accepted.subcategory,
-        accepted.brand,
-        accepted.is_private_label,
-        accepted.supplier,
-        accepted.package_size,
-        accepted.list_price,
-        accepted.unit_cost_amount,
-        accepted.margin_rate
-    from accepted
-    inner join source_systems
-        on accepted.source_system = source_systems.source_system
-    where
-        accepted.updated_at is null
-        or cast({{ to_local('accepted.updated_at', 'source_systems.time_zone') }} as date) <= {{ as_of_date() }}
-    qualify row_number() over (
-        partition by source_systems.id_scope, accepted.product_id
-        order by accepted.updated_at desc nulls last, accepted.source_system asc
-    ) = 1
+    select *
+    from {{ ref('int_product_history') }}
+    where {{ is_valid_on(as_of_date()) }}
 ),
 
 scopes_without_records as (
@@ -69,7 +44,7 @@ seen as (
     from first_seen
     inner join scopes_without_records
         on first_seen.source_system = scopes_without_records.source_system
-    where cast({{ to_local('first_seen.ordered_at', 'scopes_without_records.time_zone') }} as date) <= {{ as_of_date() }}
+    where {{ local_date('first_seen.ordered_at', 'scopes_without_records.time_zone') }} <= {{ as_of_date() }}
     group by scopes_without_records.id_scope, first_seen.product_id
 )
 

@@ -2,8 +2,8 @@
 -- A source system without any store record gets its stores from its order lines, so that BI joins lose no sale.
 with
 
-accepted as (
-    {{ accepted_rows('stores') }}
+settled as (
+    {{ settled_rows('stores') }}
 ),
 
 lines as (
@@ -16,21 +16,19 @@ source_systems as (
 
 recorded as (
     select
-        source_systems.id_scope,
-        {{ scoped_id('accepted.store_id', 'source_systems.id_scope') }} as store_id,
-        accepted.name,
-        accepted.city,
-        accepted.region,
-        accepted.country,
-        accepted.format,
-        accepted.opened_date,
-        accepted.floor_area_sqm
-    from accepted
-    inner join source_systems
-        on accepted.source_system = source_systems.source_system
+        id_scope,
+        {{ scoped_id('store_id', 'id_scope') }} as store_id,
+        name,
+        city,
+        region,
+        country,
+        format,
+        opened_date,
+        floor_area_sqm
+    from settled
     qualify row_number() over (
-        partition by source_systems.id_scope, accepted.store_id
-        order by accepted.source_system asc
+        partition by id_scope, store_id
+        order by source_system asc
     ) = 1
 ),
 
@@ -60,7 +58,7 @@ seen as (
     from first_seen
     inner join scopes_without_records
         on first_seen.source_system = scopes_without_records.source_system
-    where cast({{ to_local('first_seen.ordered_at', 'scopes_without_records.time_zone') }} as date) <= {{ as_of_date() }}
+    where {{ local_date('first_seen.ordered_at', 'scopes_without_records.time_zone') }} <= {{ as_of_date() }}
 )
 
 select

@@ -10,7 +10,7 @@ contacts as (
     select
         identity.customer_key,
         contacts.campaign_id,
-        coalesce(cast(contacts.responded_at as date) <= {{ as_of_date() }}, false) as has_responded
+        coalesce({{ local_date('contacts.responded_at', 'contacts.time_zone') }} <= {{ as_of_date() }}, false) as has_responded
     from {{ ref('int_campaign_contacts') }} as contacts
     inner join identity
         on

@@ -9,6 +9,10 @@ records as (
     {{ accepted_rows('customers') }}
 ),
 
+relations as (
+    {{ accepted_rows('customer_relations') }}
+),
+
 contacts as (
     select * from {{ ref('int_campaign_contacts') }}
 ),
@@ -21,7 +25,7 @@ source_systems as (
     select * from {{ source('control', 'source_systems') }}
 ),
 
--- A record without updated_at holds for every date: it is known since the earliest.
+-- A record without updated_at holds for every date, and so does a relation: known since the earliest.
 seen_at as (
     select
         source_system,
@@ -39,13 +43,36 @@ seen_at as (
         min(coalesce(updated_at, cast('{{ var("earliest_event_date") }}' as timestamp))) as known_at
     from records
     group by source_system, customer_id
+    {%- for entity, moment in {'web_sessions': 'started_at', 'survey_responses': 'responded_at', 'service_cases': 'opened_at', 'loyalty_transactions': 'occurred_at'}.items() %}
+
+    union all
+
+    select
+        source_system,
+        customer_id as source_customer_id,
+        min({{ moment }}) as known_at
+    from ({{ accepted_rows(entity) }}) as {{ entity }}
+    where customer_id is not null
+    group by source_system, customer_id
+    {%- endfor %}
+    {%- for side in ['customer_id', 'related_customer_id'] %}
+
+    union all
+
+    select
+        source_system,
+        {{ side }} as source_customer_id,
+        cast('{{ var("earliest_event_date") }}' as timestamp) as known_at
+    from relations
+    group by source_system, {{ side }}
+    {%- endfor %}
 ),
 
 seen_on as (
     select
         seen_at.source_system,
         seen_at.source_customer_id,
-        cast({{ to_local('seen_at.known_at', 'source_systems.time_zone') }} as date) as known_from_date
+        {{ local_date('seen_at.known_at', 'source_systems.time_zone') }} as known_from_date
     from seen_at
     inner join source_systems
         on seen_at.source_system = source_systems.source_system

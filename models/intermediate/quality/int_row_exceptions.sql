@@ -6,7 +6,7 @@ rejected as (
 ),
 
 exceptional as (
-    {%- for entity in loaded_entities() %}
+    {%- for entity in contract_entities() %}
     {{ 'union all' if not loop.first }}
     select * from {{ ref('int_' ~ entity ~ '__exceptions') }}
     {%- endfor %}

@@ -22,7 +22,7 @@ select
     quarter_hours.source_system,
     quarter_hours.quarter_hour,
     {{ to_local('quarter_hours.quarter_hour', 'source_systems.time_zone') }} as local_quarter_hour,
-    cast({{ to_local('quarter_hours.quarter_hour', 'source_systems.time_zone') }} as date) as local_date
+    {{ local_date('quarter_hours.quarter_hour', 'source_systems.time_zone') }} as local_date
 from quarter_hours
 inner join source_systems
     on quarter_hours.source_system = source_systems.source_system

@@ -86,6 +86,7 @@ select
     payment_method,
     is_return,
     return_of_order_id,
+    foreign_currency,
     quantity,
     gross_sales_amount,
     discount_amount,

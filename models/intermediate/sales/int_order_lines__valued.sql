@@ -1,5 +1,6 @@
 -- Grain: one order line that counts (not cancelled), with its local day and its amounts.
 -- net = gross - discount - coupon - return, exactly; what a source leaves out follows from the rest.
+-- Amounts are judged in the currency they came in and converted last; without a rate they are NULL, and a gate stops.
 {{ config(materialized='view') }}
 with
 
@@ -9,6 +10,14 @@ numbered as (
 
 source_systems as (
     select * from {{ source('control', 'source_systems') }}
+),
+
+run as (
+    select * from {{ source('control', 'run') }}
+),
+
+exchange_rates as (
+    select * from {{ ref('int_exchange_rates') }}
 ),
 
 local_times as (
@@ -23,6 +32,7 @@ counted as (
     select
         numbered.*,
         source_systems.id_scope,
+        nullif(coalesce(numbered.currency, source_systems.currency), run.reporting_currency) as foreign_currency,
         local_times.local_date as order_date,
         coalesce(numbered.is_return, false) or numbered.quantity < 0 as is_returned,
         coalesce(
@@ -32,6 +42,7 @@ counted as (
     from numbered
     inner join source_systems
         on numbered.source_system = source_systems.source_system
+    cross join run
     inner join local_times
         on
             numbered.source_system = local_times.source_system
@@ -62,6 +73,25 @@ valued as (
             else discount_amount
         end as shown_discount_amount
     from counted
+),
+
+converted as (
+    select
+        valued.*,
+        {{ in_reporting_currency('valued.sold_amount', 'valued.foreign_currency', 'exchange_rates.rate') }} as sold_converted,
+        {{ in_reporting_currency('valued.returned_amount', 'valued.foreign_currency', 'exchange_rates.rate') }}
+            as returned_converted,
+        {{ in_reporting_currency('valued.shown_discount_amount', 'valued.foreign_currency', 'exchange_rates.rate') }}
+            as discount_converted,
+        {{ in_reporting_currency('valued.coupon_discount_amount', 'valued.foreign_currency', 'exchange_rates.rate') }}
+            as coupon_converted,
+        {{ in_reporting_currency('valued.unit_cost_amount', 'valued.foreign_currency', 'exchange_rates.rate') }}
+            as unit_cost_converted
+    from valued
+    left join exchange_rates
+        on
+            valued.foreign_currency = exchange_rates.currency
+            and valued.order_date = exchange_rates.rate_date
 )
 
 select
@@ -78,18 +108,19 @@ select
     payment_method,
     is_returned as is_return,
     return_of_order_id,
+    foreign_currency,
     cast(case when is_returned then -abs(quantity) else quantity end as decimal(18, 4)) as quantity,
     cast(
         case
             when is_returned then 0
-            else sold_amount + coalesce(shown_discount_amount, 0) + coalesce(coupon_discount_amount, 0)
+            else sold_converted + coalesce(discount_converted, 0) + coalesce(coupon_converted, 0)
         end as decimal(18, 4)
     ) as gross_sales_amount,
-    cast(case when is_returned then 0 else shown_discount_amount end as decimal(18, 4)) as discount_amount,
-    cast(case when is_returned then 0 else coupon_discount_amount end as decimal(18, 4)) as coupon_discount_amount,
-    cast(coalesce(returned_amount, 0) as decimal(18, 4)) as return_amount,
-    cast(case when is_returned then -returned_amount else sold_amount end as decimal(18, 4)) as net_sales_amount,
+    cast(case when is_returned then 0 else discount_converted end as decimal(18, 4)) as discount_amount,
+    cast(case when is_returned then 0 else coupon_converted end as decimal(18, 4)) as coupon_discount_amount,
+    cast(case when is_returned then returned_converted else 0 end as decimal(18, 4)) as return_amount,
+    cast(case when is_returned then -returned_converted else sold_converted end as decimal(18, 4)) as net_sales_amount,
     cast(
-        unit_cost_amount * case when is_returned then -abs(quantity) else quantity end as decimal(18, 4)
+        unit_cost_converted * case when is_returned then -abs(quantity) else quantity end as decimal(18, 4)
     ) as line_cost_amount
-from valued
+from converted

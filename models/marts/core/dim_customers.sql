@@ -74,9 +74,11 @@ select
     aged.city,
     aged.region,
     aged.country,
-    case when cast(aged.registered_at as date) <= {{ as_of_date() }} then aged.registered_at end as registered_at,
+    case
+        when {{ local_date('aged.registered_at', 'aged.time_zone') }} <= {{ as_of_date() }} then aged.registered_at
+    end as registered_at,
     aged.acquisition_channel,
-    aged.acquisition_campaign_id,
+    {{ scoped_id('aged.acquisition_campaign_id', 'aged.id_scope') }} as acquisition_campaign_id,
     aged.acquisition_cost_amount,
     referrers.customer_id as referrer_customer_id,
     aged.is_member,

@@ -21,9 +21,15 @@ select
     contacts.contact_date_basis,
     contacts.is_control,
     contacts.variant,
-    case when cast(contacts.opened_at as date) <= {{ as_of_date() }} then contacts.opened_at end as opened_at,
-    case when cast(contacts.clicked_at as date) <= {{ as_of_date() }} then contacts.clicked_at end as clicked_at,
-    case when cast(contacts.responded_at as date) <= {{ as_of_date() }} then contacts.responded_at end as responded_at,
+    case
+        when {{ local_date('contacts.opened_at', 'contacts.time_zone') }} <= {{ as_of_date() }} then contacts.opened_at
+    end as opened_at,
+    case
+        when {{ local_date('contacts.clicked_at', 'contacts.time_zone') }} <= {{ as_of_date() }} then contacts.clicked_at
+    end as clicked_at,
+    case
+        when {{ local_date('contacts.responded_at', 'contacts.time_zone') }} <= {{ as_of_date() }} then contacts.responded_at
+    end as responded_at,
     contacts.cost_amount
 from contacts
 inner join identity

@@ -3,7 +3,7 @@
 with
 
 inputs as (
-    {%- for entity in loaded_entities() %}
+    {%- for entity in contract_entities() %}
     {{ 'union all' if not loop.first }}
     select
         '{{ entity }}' as entity,

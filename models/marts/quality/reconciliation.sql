@@ -18,7 +18,7 @@ landed as (
 ),
 
 accepted_rows as (
-    {%- for entity in loaded_entities() %}
+    {%- for entity in contract_entities() %}
     {{ 'union all' if not loop.first }}
     select
         source_system,

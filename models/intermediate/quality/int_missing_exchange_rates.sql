@@ -1,0 +1,67 @@
+-- Grain: one currency and day for which an entity's amounts have no exchange rate.
+-- A gate stops when this is not empty: amounts of different currencies are never added up.
+with
+
+rates as (
+    select * from {{ ref('int_exchange_rates') }}
+),
+
+source_systems as (
+    select * from {{ source('control', 'source_systems') }}
+),
+
+unrated_lines as (
+    select
+        source_system,
+        'order_lines' as entity,
+        foreign_currency as currency,
+        order_date as rate_date,
+        count(*) as row_count
+    from {{ ref('int_order_lines') }}
+    where
+        foreign_currency is not null
+        and net_sales_amount is null
+    group by source_system, foreign_currency, order_date
+),
+
+needed as (
+    {%- for entity in entities_with_money() %}
+    {{ 'union all' if not loop.first }}
+    select
+        incoming.source_system,
+        '{{ entity }}' as entity,
+        source_systems.foreign_currency as currency,
+        {{ money_day(entity) }} as rate_date,
+        count(*) as row_count
+    from ({{ accepted_rows(entity) }}) as incoming
+    inner join source_systems
+        on incoming.source_system = source_systems.source_system
+    where
+        source_systems.foreign_currency is not null
+        and coalesce(null, {{ contract_columns(entity, having='money') | join(', ') if execute }}) is not null
+    group by 1, 2, 3, 4
+    {%- endfor %}
+)
+
+select
+    source_system,
+    entity,
+    currency,
+    rate_date,
+    row_count
+from unrated_lines
+
+union all
+
+select
+    needed.source_system,
+    needed.entity,
+    needed.currency,
+    needed.rate_date,
+    needed.row_count
+from needed
+left join rates
+    on
+        needed.currency = rates.currency
+        and needed.rate_date = rates.rate_date
+where rates.rate is null

@@ -1,0 +1,2 @@
+-- Grain: one landed row of regions, of any source system.
+{{ union_sources('regions') }}

@@ -1,0 +1,2 @@
+-- Grain: one landed row of service_cases, of any source system.
+{{ union_sources('service_cases') }}
