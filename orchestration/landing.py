@@ -14,7 +14,7 @@ from regulars.home import Home, landed_paths
 from regulars.settings import SourceSettings, read_settings
 
 SETTINGS_FILE = "_source.yml"
-FORMATS = ("csv", "parquet")
+FORMATS = ("csv", "csv.gz", "tsv", "jsonl", "parquet", "xlsx")
 
 
 @dataclass(frozen=True)
@@ -28,8 +28,9 @@ class LandedFile:
 
     @property
     def format(self) -> str:
-        """csv or parquet."""
-        return self.path.suffix[1:].lower()
+        """One of FORMATS, or whatever its name ends in."""
+        name = self.path.name.lower()
+        return next((form for form in FORMATS if name.endswith(f".{form}")), self.path.suffix[1:].lower())
 
 
 class Landing:

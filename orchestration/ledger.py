@@ -11,9 +11,10 @@ from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from orchestration import reader
+from orchestration import reading
 from orchestration.contract import Table
 from orchestration.landing import LandedFile
+from orchestration.reading.base import Outputs, Reading
 from regulars.errors import UserError
 from regulars.home import Home, hash_file
 from regulars.settings import SourceSettings
@@ -95,13 +96,10 @@ class Ledger:
                 remedy="Free space or change its permissions.",
             ) from error
 
-    def raw_file(self, source_system: str, entity: str, file_id: int) -> Path:
-        """Parquet file of a landed content."""
-        return self.home.raw / source_system / entity / f"{file_id:016x}.parquet"
-
-    def rejects_file(self, source_system: str, entity: str, file_id: int) -> Path:
-        """Parquet file of the rows that could not be read; absent when there are none."""
-        return self.raw_file(source_system, entity, file_id).with_suffix(".rejects.parquet")
+    def raw_files(self, source_system: str, entity: str, file_id: int) -> Outputs:
+        """Parquet files of a landed content; those of recovered and rejected rows only where there are any."""
+        stem = self.home.raw / source_system / entity / f"{file_id:016x}.parquet"
+        return Outputs(stem, stem.with_suffix(".recovered.parquet"), stem.with_suffix(".rejects.parquet"))
 
     def load(
         self, files: Iterable[LandedFile], settings: dict[str, SourceSettings], default_zone: str, run_id: str
@@ -112,14 +110,14 @@ class Ledger:
             seen += 1
             declared = settings[landed.source_system]
             zone = declared.time_zone or default_zone
-            reading = self._load_one(landed, declared, zone, run_id)
-            if reading:
+            outcome = self._load_one(landed, declared, zone, run_id)
+            if outcome:
                 loaded += 1
-                rows_in += reading.rows_in
-                rejected += reading.rejected
+                rows_in += outcome.rows_in
+                rejected += outcome.rejected
         return LoadCount(seen, loaded, rows_in, rejected)
 
-    def _load_one(self, landed: LandedFile, settings: SourceSettings, zone: str, run_id: str) -> reader.Reading | None:
+    def _load_one(self, landed: LandedFile, settings: SourceSettings, zone: str, run_id: str) -> Reading | None:
         entity = landed.table.name
         with self._connect() as connection:
             standing = connection.execute(
@@ -138,7 +136,7 @@ class Ledger:
             raise UserError(
                 f"this file can't be read: {error.strerror}", file=landed.file, remedy="Make it readable."
             ) from error
-        parts = f"{landed.source_system}|{entity}|{content_hash}|" + reader.reader_hash_parts(
+        parts = f"{landed.source_system}|{entity}|{content_hash}|" + reading.reader_hash_parts(
             landed.table, settings, zone
         )
         # 60 bits, positive in a 64-bit integer on every engine.
@@ -147,11 +145,11 @@ class Ledger:
             twin = connection.execute(
                 "select * from loads where file_id = ? order by load_id limit 1", (file_id,)
             ).fetchone()
-        raw = self.raw_file(landed.source_system, entity, file_id)
-        if standing and standing["file_id"] == file_id and raw.exists():
+        raw = self.raw_files(landed.source_system, entity, file_id)
+        if standing and standing["file_id"] == file_id and raw.typed.exists():
             return None
-        if twin and raw.exists():
-            reading = reader.Reading(
+        if twin and raw.typed.exists():
+            outcome = Reading(
                 twin["rows_in"],
                 twin["rejected"],
                 twin["first_line"],
@@ -160,9 +158,9 @@ class Ledger:
                 tuple(filter(None, (twin["ignored_columns"] or "").split(", "))),
             )
         else:
-            reading = self._read(landed, settings, zone, file_id, raw)
+            outcome = self._read(landed, settings, zone, file_id, raw)
         if standing and standing["file_id"] == file_id:
-            return reading
+            return outcome
         now = datetime.now(UTC)
         tomorrow = datetime.combine(now.astimezone(ZoneInfo(zone)).date() + timedelta(days=1), time(), ZoneInfo(zone))
         limit = twin["event_limit_at"] if twin else tomorrow.astimezone(UTC).replace(tzinfo=None).isoformat(" ")
@@ -180,38 +178,37 @@ class Ledger:
                     file_id,
                     stat.st_size,
                     stat.st_mtime_ns,
-                    reading.rows_in,
-                    reading.rejected,
-                    reading.first_line,
-                    reading.encoding,
-                    reading.delimiter,
-                    ", ".join(reading.ignored_columns) or None,
+                    outcome.rows_in,
+                    outcome.rejected,
+                    outcome.first_line,
+                    outcome.encoding,
+                    outcome.delimiter,
+                    ", ".join(outcome.ignored_columns) or None,
                     run_id,
                     now.replace(tzinfo=None).isoformat(" ", "seconds"),
                     limit,
                 ),
             )
-        return reading
+        return outcome
 
-    def _read(self, landed: LandedFile, settings: SourceSettings, zone: str, file_id: int, raw: Path) -> reader.Reading:
-        rejects = raw.with_suffix(".rejects.parquet")
-        fresh, fresh_rejects = raw.with_suffix(".part"), rejects.with_suffix(".part")
+    def _read(self, landed: LandedFile, settings: SourceSettings, zone: str, file_id: int, raw: Outputs) -> Reading:
+        fresh = Outputs(*(path.with_suffix(".part") for path in raw))
         try:
-            raw.parent.mkdir(parents=True, exist_ok=True)
-            for leftover in (fresh, fresh_rejects, rejects):
+            raw.typed.parent.mkdir(parents=True, exist_ok=True)
+            for leftover in (*fresh, raw.recovered, raw.rejects):
                 leftover.unlink(missing_ok=True)
-            reading = reader.read(landed, settings, zone, file_id, fresh, fresh_rejects, self.home.build / "work")
-            # Rejects first: a raw file that is there is whole, with all that belongs to it.
-            if fresh_rejects.exists():
-                fresh_rejects.replace(rejects)
-            fresh.replace(raw)
+            outcome = reading.read(landed, settings, zone, file_id, fresh, self.home.build / "work")
+            # The typed rows last: a raw file that is there is whole, with all that belongs to it.
+            for part, whole in reversed(list(zip(fresh, raw, strict=True))):
+                if part.exists():
+                    part.replace(whole)
         except OSError as error:
             raise UserError(
                 f"the raw zone can't be written: {error.strerror}",
-                file=str(raw.parent),
+                file=str(raw.typed.parent),
                 remedy="Free space or change its permissions, then refresh again: nothing was published.",
             ) from error
-        return reading
+        return outcome
 
     def forget_unpublished(self, landing: Path) -> None:
         """A file that was never published and is gone again was a mistake: it withdraws itself."""

@@ -14,7 +14,7 @@ from typing import Any
 import duckdb
 
 import regulars
-from orchestration.reader import identifier, quoted
+from orchestration.reading.base import identifier, quoted
 from regulars.errors import UserError
 from regulars.home import Home
 

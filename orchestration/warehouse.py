@@ -11,7 +11,7 @@ import duckdb
 
 from orchestration.contract import Table
 from orchestration.ledger import Ledger
-from orchestration.reader import identifier, quoted
+from orchestration.reading.base import identifier, quoted
 from regulars.errors import UserError
 from regulars.home import Home
 
@@ -57,8 +57,8 @@ class Warehouse:
     def create_raw_relation(self, table: Table, ledger: Ledger) -> int:
         """(Re)create the relation of a landed table over its current raw files; returns its rows.
 
-        Columns: the declared ones, `_file_id`, `_file_row` (place in the file, from 0), and for canonical tables
-        `source_system`.
+        Columns: the declared ones, `_file_id`, `_file_row` (place among the file's typed rows, from 0; rows that had
+        to be normalised count down from -1), and for canonical tables `source_system`.
         """
         loads = ledger.current(table)
         columns = ", ".join(
@@ -69,15 +69,18 @@ class Warehouse:
             f"select {system}{columns}, cast(null as bigint) as _file_id, cast(null as bigint) as _file_row where false"
         )
         parts = [empty]
-        by_system: dict[str, list[str]] = {}
+        names = ", ".join(identifier(column.name) for column in table.columns)
+        places: dict[tuple[str, str], list[str]] = {}
         for load in loads:
-            raw = ledger.raw_file(load["source_system"], load["entity"], load["file_id"])
-            by_system.setdefault(load["source_system"], []).append(quoted(raw))
-        for name, files in by_system.items():
+            raw = ledger.raw_files(load["source_system"], load["entity"], load["file_id"])
+            places.setdefault((load["source_system"], "file_row_number"), []).append(quoted(raw.typed))
+            if raw.recovered.exists():
+                places.setdefault((load["source_system"], "-1 - file_row_number"), []).append(quoted(raw.recovered))
+        for (name, row), files in places.items():
             system = f"{quoted(name)} as source_system, " if table.is_canonical else ""
             parts.append(
-                f"select {system}* rename (file_row_number as _file_row) from read_parquet([{', '.join(files)}], "
-                "file_row_number = true, union_by_name = true)"
+                f"select {system}{names}, _file_id, {row} as _file_row "
+                f"from read_parquet([{', '.join(files)}], file_row_number = true, union_by_name = true)"
             )
         with self.connect() as connection:
             connection.execute(f"create schema if not exists {table.schema}")
@@ -97,8 +100,9 @@ class Warehouse:
         files = [
             quoted(path)
             for load in ledger.loads()
-            if load["status"] == "current" and load["rejected"]
-            for path in [ledger.rejects_file(load["source_system"], load["entity"], load["file_id"])]
+            if load["status"] == "current"
+            for path in [ledger.raw_files(load["source_system"], load["entity"], load["file_id"]).rejects]
+            if path.exists()
         ]
         names = ", ".join(column for column, _ in columns)
         empty = "select " + ", ".join(f"cast(null as {kind}) as {column}" for column, kind in columns) + " where false"

@@ -56,6 +56,7 @@ class SourceSettings(_Settings):
     encoding: str | None = None
     delimiter: str | None = Field(None, min_length=1, max_length=1)
     date_format: str | None = None
+    decimal_separator: Literal[".", ","] = "."
     cancelled_statuses: list[str] = Field(default_factory=list)
     id_scope: str | None = Field(None, pattern=r"^[A-Za-z0-9_]+$")
     lines_without_number: Literal["append"] = "append"

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import gzip
+from datetime import date
+
 import duckdb
+import openpyxl
 import pytest
 
 from orchestration.contract import Column, Table
 from orchestration.landing import LandedFile
-from orchestration.reader import detect_encoding, read
+from orchestration.reading import read
+from orchestration.reading.base import Outputs
+from orchestration.reading.text import detect_encoding
 from regulars.errors import UserError
 from regulars.settings import SourceSettings
 
@@ -27,12 +33,19 @@ def load(tmp_path):
         path = tmp_path / name
         path.write_bytes(content if isinstance(content, bytes) else content.encode(encoding))
         landed = LandedFile(path, f"shop/{name}", "shop", TABLE)
-        target, rejects = tmp_path / "out.parquet", tmp_path / "rejects.parquet"
-        reading = read(landed, SourceSettings(**settings), zone, 7, target, rejects, tmp_path / "work")
-        rows = duckdb.sql(f"select * from '{target}'").fetchall()
+        outputs = Outputs(*(tmp_path / f"out.{part}.parquet" for part in ("typed", "recovered", "rejects")))
+        for output in outputs:
+            output.unlink(missing_ok=True)
+        reading = read(landed, SourceSettings(**settings), zone, 7, outputs, tmp_path / "work")
+        declared = ", ".join(f'"{column.name}"' for column in COLUMNS)
+        rows = duckdb.sql(f"select {declared}, _file_id from '{outputs.typed}'").fetchall()
+        if outputs.recovered.exists():
+            rows += duckdb.sql(f"select * from '{outputs.recovered}'").fetchall()
         set_aside = []
-        if rejects.exists():
-            set_aside = duckdb.sql(f"select line, rows_before, reason, column_name from '{rejects}'").fetchall()
+        if outputs.rejects.exists():
+            set_aside = duckdb.sql(
+                f"select line, rows_before, reason, column_name from '{outputs.rejects}' where recovered_row is null"
+            ).fetchall()
         return reading, rows, set_aside
 
     return load
@@ -93,9 +106,117 @@ def test_quoted_delimiters_and_newlines(load):
 
 
 def test_declared_date_format(load):
-    _, rows, rejects = load("id,day\na,31.12.2024\nb,2024-12-31\n", date_format="%d.%m.%Y")
-    assert str(rows[0][2]) == "2024-12-31"
-    assert [reason for _, _, reason, _ in rejects] == ["unreadable_value"]
+    _, rows, rejects = load(
+        "id,day,at\na,31.12.2024,31.12.2024 08:30\nb,12/31/2024,\nc,2024-12-30,\n", date_format="%d.%m.%Y %H:%M"
+    )
+    assert sorted((row[0], text(row[2]), text(row[1])) for row in rows) == [
+        ("a", "2024-12-31", "2024-12-31 08:30:00"),
+        ("c", "2024-12-30", None),
+    ]
+    assert [(line, reason) for line, _, reason, _ in rejects] == [(3, "unreadable_value")]
+
+
+@pytest.mark.parametrize(
+    ("written", "amount"),
+    [
+        ("1,234.50", "1234.5000"),
+        ("１２．５", "12.5000"),
+        ("１，２３４", "1234.0000"),
+        ("(2.50)", "-2.5000"),
+        ("2.50-", "-2.5000"),
+        ("$ 3.99", "3.9900"),
+        ("1 234.5", "1234.5000"),
+        ("1,23.50", None),
+        ("€3.99", None),
+        ("12,5", None),
+        ("inf", None),
+        ("NaN", None),
+        ("1e400", None),
+    ],
+)
+def test_numbers_as_people_write_them(load, written, amount):
+    reading, rows, rejects = load(f'id,amount\na,1\nb,"{written}"\nc,3\n', currency="USD")
+    assert {row[0]: text(row[3]) for row in rows} == {"a": "1.0000", "c": "3.0000"} | ({"b": amount} if amount else {})
+    assert (reading.rows_in, len(rows) + reading.rejected) == (3, 3)
+    expected = "number_not_finite" if written.lower() in ("inf", "nan") else "unreadable_value"
+    assert [(line, reason) for line, _, reason, _ in rejects] == ([] if amount else [(3, expected)])
+
+
+def test_decimal_comma(load):
+    _, rows, rejects = load("id;amount\na;1,5\nb;1.234,50\nc;1.5\n", decimal_separator=",")
+    assert sorted((row[0], text(row[3])) for row in rows) == [("a", "1.5000"), ("b", "1234.5000")]
+    assert [line for line, *_ in rejects] == [4]
+
+
+@pytest.mark.parametrize(
+    ("written", "instant"),
+    [
+        ("2024年3月1日", "2024-03-01 00:00:00"),
+        ("2024年3月1日 8时5分", "2024-03-01 08:05:00"),
+        ("２０２４－０３－０１ ０８：０５：００", "2024-03-01 08:05:00"),
+        ("20240301", "2024-03-01 00:00:00"),
+        ("2024/3/1 8:05", "2024-03-01 08:05:00"),
+        ("1 Mar 2024", "2024-03-01 00:00:00"),
+        ("03/01/2024", None),
+        ("2024-02-30", None),
+    ],
+)
+def test_times_as_people_write_them(load, written, instant):
+    _, rows, rejects = load(f'id,at\nb,"{written}"\n')
+    assert ([text(row[1]) for row in rows] or [None]) == [instant]
+    assert len(rejects) == (instant is None)
+
+
+def test_truth_in_chinese(load):
+    _, rows, _ = load("id,flag\na,是\nb,否\nc,Y\nd,n\n")
+    assert {row[0]: row[4] for row in rows} == {"a": True, "b": False, "c": True, "d": False}
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "gb18030", "utf-16", "utf-16-le", "utf-16-be"])
+def test_encodings(load, encoding):
+    reading, rows, rejects = load("id,amount\n客户甲乙丙丁,1\n上海市黄浦区,２\n", encoding=encoding)
+    assert [row[0] for row in rows] == ["客户甲乙丙丁", "上海市黄浦区"]
+    assert rejects == []
+    assert reading.encoding.replace("-sig", "") == encoding.replace("-sig", "")
+
+
+def test_tabs_and_packed_files(load):
+    assert load("id\tamount\na,b\t2\n", name="things.tsv")[1][0][0] == "a,b"
+    packed = gzip.compress("id,amount\n客户,2\n".encode("gb18030"))
+    assert load(packed, name="things.csv.gz")[1][0][0] == "客户"
+    with pytest.raises(UserError, match="no whole gzip"):
+        load(packed[:-9], name="things.csv.gz")
+
+
+def test_json_lines(load):
+    lines = ['{"id": "007", "amount": 1.5, "flag": true, "more": {"x": 1}}', "", '{"id": 8, "amount": "1,000"}', '{"id": 9', "[1]",
+             '{"id": "x", "amount": "two"}', '{"id": "y\\nz", "at": "2024-07-01 12:00:00", "amount": null}']  # fmt: skip
+    reading, rows, rejects = load("\n".join(lines), name="things.jsonl", zone="Asia/Shanghai")
+    assert [(row[0], text(row[3])) for row in rows] == [("007", "1.5000"), ("8", "1000.0000"), ("y\nz", None)]
+    assert text(rows[2][1]) == "2024-07-01 04:00:00"
+    assert [reason for _, _, reason, _ in rejects] == ["ragged_row", "ragged_row", "unreadable_value"]
+    assert (reading.rows_in, reading.ignored_columns) == (6, ("more",))
+
+
+def test_workbooks(load, tmp_path):
+    book = openpyxl.Workbook()
+    book.active.title = "Sales"
+    for row in (["ID", "Amount", "Day", "Flag"], ["007", 12.5, date(2024, 3, 1), True], [1001, "1,000", None, None],
+                ["bad", "x", None, None]):  # fmt: skip
+        book.active.append(row)
+    book.create_sheet("Empty")
+    book.save(tmp_path / "source.xlsx")
+    _, rows, rejects = load((tmp_path / "source.xlsx").read_bytes(), name="things.xlsx")
+    assert [(row[0], text(row[3]), text(row[2]), row[4]) for row in rows] == [
+        ("007", "12.5000", "2024-03-01", True), ("1001", "1000.0000", None, None),
+    ]  # fmt: skip
+    assert [(line, column) for line, _, _, column in rejects] == [(4, "amount")]
+    book["Empty"].append(["ID"])
+    book.save(tmp_path / "source.xlsx")
+    with pytest.raises(UserError, match="several sheets have rows: Sales, Empty"):
+        load((tmp_path / "source.xlsx").read_bytes(), name="things.xlsx")
+    with pytest.raises(UserError, match="can't be read as an Excel workbook"):
+        load(b"no workbook", name="things.xlsx")
 
 
 def test_wrong_encoding_names_the_line(tmp_path):

@@ -1,0 +1,93 @@
+"""Parquet: already typed; columns of another type than declared are converted, text ones like any text."""
+
+from __future__ import annotations
+
+import duckdb
+
+from orchestration.contract import Column
+from orchestration.landing import LandedFile
+from orchestration.reading import values
+from orchestration.reading.base import (
+    Reading,
+    Task,
+    first_fault,
+    identifier,
+    match_columns,
+    quoted,
+    select_list,
+    write_rejects,
+)
+from regulars.errors import UserError
+
+
+def read(task: Task) -> Reading:
+    """Read a Parquet file."""
+    connection, landed = task.connection, task.landed
+    source = f"read_parquet({quoted(landed.path)}, file_row_number = true)"
+    try:
+        described = connection.execute(f"describe select * exclude (file_row_number) from {source}").fetchall()
+    except duckdb.Error as error:
+        raise _unreadable(landed, error) from error
+    kinds = {name: kind.lower() for name, kind, *_ in described}
+    given = match_columns(landed, list(kinds))
+    readable: dict[str, str] = {}
+    texts, unreadable = {}, {}
+    for column in task.columns:
+        if column.name in given:
+            value, converted = _converted(task, column, given[column.name], kinds[given[column.name]])
+            readable[column.name] = converted or value
+            if converted:
+                texts[column.name] = f"cast({value} as varchar)"
+                unreadable[column.name] = f"({value} is not null and {converted} is null)"
+    bad = " or ".join(unreadable.values()) or "false"
+    named = ", ".join(f"{identifier(name)} := cast({identifier(key)} as varchar)" for name, key in given.items())
+    try:
+        typed = connection.execute(
+            f"copy (select {select_list(task.columns, readable)}, "
+            f"cast({task.file_id} as bigint) as _file_id from {source} where not ({bad})) "
+            f"to {quoted(task.outputs.typed)} (format parquet)"
+        ).fetchone()[0]
+        connection.execute(
+            f"""
+            create temp table set_aside as
+            select
+                file_row_number + 1 as line,
+                {values.reason(texts, unreadable)} as reason,
+                {first_fault(unreadable)} as column_name,
+                to_json(struct_pack({named})) as content
+            from {source}
+            where {bad}
+            """
+        )
+    except duckdb.InvalidInputException as error:
+        raise _unreadable(landed, error) from error
+    rejected = write_rejects(task, first_line=1)
+    ignored = tuple(name for name in kinds if name not in given.values())
+    return Reading(typed + rejected, rejected, 1, None, None, ignored)
+
+
+def _converted(task: Task, column: Column, name: str, kind: str) -> tuple[str, str | None]:
+    """SQL of a column's value, and of its conversion where it is not of the declared type already."""
+    value = identifier(name)
+    if kind in (column.data_type, "timestamp with time zone" if column.data_type == "timestamptz" else ""):
+        # A text column may hold empty texts; a number in a file may be infinite.
+        if kind in ("double", "float"):
+            return value, f"case when isfinite({value}) then {value} end"
+        return (f"nullif({value}, '')" if kind == "varchar" else value), None
+    if kind == "varchar":
+        value = f"nullif({value}, '')"
+        return value, task.typed(value, column)
+    if column.data_type == "varchar" and kind in ("double", "float"):
+        # 1001.0 is how a missing value turns the number 1001 into a fraction.
+        integral = f"{value} = trunc({value}) and abs({value}) < 1e15"
+        whole = f"case when {integral} then cast(cast({value} as bigint) as varchar) end"
+        return value, f"coalesce({whole}, cast({value} as varchar))"
+    return value, f"try_cast({value} as {column.data_type})"
+
+
+def _unreadable(landed: LandedFile, error: Exception) -> UserError:
+    return UserError(
+        f"this can't be read as Parquet: {str(error).splitlines()[0].replace(str(landed.path), landed.file)}",
+        file=landed.file,
+        remedy="It may have been cut short on the way: export or copy it again.",
+    )
