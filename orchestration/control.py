@@ -95,6 +95,7 @@ class Control:
                     "currency": source.currency,
                     "foreign_currency": None if source.currency == currency else source.currency,
                     "id_scope": source.id_scope or system,
+                    "customer_scope": source.customer_scope or system,
                 }
                 for system, source in declared.items()
             ],

@@ -59,6 +59,7 @@ class SourceSettings(_Settings):
     decimal_separator: Literal[".", ","] = "."
     cancelled_statuses: list[str] = Field(default_factory=list)
     id_scope: str | None = Field(None, pattern=r"^[A-Za-z0-9_]+$")
+    customer_scope: str | None = Field(None, pattern=r"^[A-Za-z0-9_]+$")
     lines_without_number: Literal["append"] = "append"
 
     _zone = field_validator("time_zone")(_known_zone)
