@@ -120,6 +120,10 @@ class Control:
                 dict(zip(("source_system", "entity", "accepted"), row, strict=True))
                 for row in ledger.published_volumes()
             ],
+            "corrections": [
+                dict(zip(("_file_id", "line"), row, strict=True))
+                for row in {(row["file_id"], row["line"]) for row in ledger.corrections()}
+            ],
             "settings": [
                 {"name": name, "value": float(value)}
                 for name, value in variables.items()

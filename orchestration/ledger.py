@@ -43,6 +43,13 @@ create table if not exists loads (
     is_withdrawn integer not null default 0
 );
 create table if not exists source_settings (source_system text primary key, declared text not null);
+create table if not exists withdrawals (
+    file text not null, content_hash text not null, withdrawn_at text not null, primary key (file, content_hash)
+);
+create table if not exists corrections (
+    file_id integer not null, line integer not null, corrected_file text not null,
+    primary key (file_id, line, corrected_file)
+);
 create table if not exists published_volumes (
     source_system text not null, entity text not null, accepted integer not null,
     primary key (source_system, entity)
@@ -136,6 +143,8 @@ class Ledger:
             raise UserError(
                 f"this file can't be read: {error.strerror}", file=landed.file, remedy="Make it readable."
             ) from error
+        if self._is_withdrawn(landed.file, content_hash):
+            return None
         parts = f"{landed.source_system}|{entity}|{content_hash}|" + reading.reader_hash_parts(
             landed.table, settings, zone
         )
@@ -209,6 +218,57 @@ class Ledger:
                 remedy="Free space or change its permissions, then refresh again: nothing was published.",
             ) from error
         return outcome
+
+    def _is_withdrawn(self, file: str, content_hash: str) -> bool:
+        with self._connect() as connection:
+            query = "select count(*) from withdrawals where file = ? and content_hash = ?"
+            return connection.execute(query, (file, content_hash)).fetchone()[0] > 0
+
+    def withdraw(self, file: str) -> int:
+        """Take a file's rows out, and keep this content of it out; returns how many loads were withdrawn.
+
+        What was published of its table is no yardstick any more for how much the next refresh must find.
+        """
+        with self._connect() as connection:
+            loads = connection.execute(
+                "select * from loads where file = ? and not is_withdrawn order by load_id", (file,)
+            ).fetchall()
+            now = datetime.now(UTC).isoformat(" ", "seconds")
+            for load in loads:
+                connection.execute(
+                    "insert or replace into withdrawals values (?, ?, ?)", (file, load["content_hash"], now)
+                )
+                connection.execute("update loads set is_withdrawn = 1 where load_id = ?", (load["load_id"],))
+                connection.execute(
+                    "delete from published_volumes where source_system = ? and entity = ?",
+                    (load["source_system"], load["entity"]),
+                )
+            return len(loads)
+
+    def restore(self, file: str) -> int:
+        """Undo withdraw: the file's newest content counts again; returns how many loads came back."""
+        with self._connect() as connection:
+            connection.execute("delete from withdrawals where file = ?", (file,))
+            return connection.execute(
+                "update loads set is_withdrawn = 0 where load_id = (select max(load_id) from loads where file = ?)"
+                " and is_withdrawn",
+                (file,),
+            ).rowcount
+
+    def correct(self, rows: Iterable[tuple[int, int]], corrected_file: str) -> None:
+        """Remember that quarantined rows (content, line) are delivered anew by a file of the landing zone."""
+        with self._connect() as connection:
+            connection.executemany(
+                "insert or ignore into corrections values (?, ?, ?)",
+                [(file_id, line, corrected_file) for file_id, line in rows],
+            )
+
+    def corrections(self) -> list[sqlite3.Row]:
+        """Rows that a file which counts delivers anew: content and line."""
+        counted = {load["file"] for load in self.loads() if load["status"] in ("current", "same_content")}
+        with self._connect() as connection:
+            rows = connection.execute("select distinct * from corrections").fetchall()
+        return [row for row in rows if row["corrected_file"] in counted]
 
     def forget_unpublished(self, landing: Path) -> None:
         """A file that was never published and is gone again was a mistake: it withdraws itself."""

@@ -144,6 +144,137 @@ def demo(home: HomeOption = None) -> None:
     console.print(f"{len(landed)} files were put there now. Next: regulars refresh --home {escape(str(place.root))}")
 
 
+quarantine_app = typer.Typer(
+    help="Rows that could not be used: list them, write them out for correction, take them back.",
+    no_args_is_help=True,
+)
+app.add_typer(quarantine_app, name="quarantine")
+
+
+@quarantine_app.command("list")
+def quarantine_list(
+    home: HomeOption = None,
+    source: Annotated[str | None, typer.Option(help="Only this source system.")] = None,
+    entity: Annotated[str | None, typer.Option(help="Only this table.")] = None,
+    chinese: Annotated[bool, typer.Option("--zh", help="Reasons and remedies in Chinese.")] = False,
+) -> None:
+    """List rows in quarantine by file and reason, with their first lines and what to do."""
+    from orchestration.quarantine import Quarantine
+
+    groups = Quarantine(Home.at(home)).groups(source, entity)
+    if not groups:
+        console.print("Nothing is in quarantine.")
+        return
+    table = Table("rows", "file", "lines", "reason", "what to do", box=None)
+    for group in groups:
+        more = ", …" if group.row_count > len(group.lines) else ""
+        table.add_row(
+            str(group.row_count),
+            escape(group.file),
+            ", ".join(map(str, group.lines)) + more,
+            escape((group.label_zh if chinese else group.label_en) or group.reason),
+            escape((group.remedy_zh if chinese else group.remedy_en) or ""),
+        )
+    console.print(table)
+
+
+@quarantine_app.command("export")
+def quarantine_export(
+    folder: Annotated[Path, typer.Argument(help="Where to write them: one CSV per source system and table.")],
+    home: HomeOption = None,
+) -> None:
+    """Write quarantined rows out, with file, line, reason and remedy. They may hold personal data: keep them safe."""
+    from orchestration.quarantine import Quarantine
+
+    place = Home.at(home)
+    for path, count in Quarantine(place).export(_tables(place), folder):
+        console.print(f"{count} rows: {escape(str(path))}")
+    console.print("Correct them there, delete those you can't, then: regulars quarantine take FILE")
+
+
+@quarantine_app.command("take")
+def quarantine_take(
+    files: Annotated[list[Path], typer.Argument(help="Corrected files that `export` wrote.")], home: HomeOption = None
+) -> None:
+    """Take corrected rows back: the next refresh loads them, and they leave quarantine."""
+    from orchestration.ledger import Ledger
+    from orchestration.quarantine import Quarantine
+
+    place = Home.at(home)
+    tables = _tables(place)
+    with place.lock("regulars quarantine take"):
+        for file in files:
+            for path, count in Quarantine(place).take(file, tables, Ledger(place)):
+                console.print(f"{count} rows: {escape(str(path))}")
+    console.print("Next: regulars refresh")
+
+
+def _tables(home: Home) -> list:
+    from orchestration.contract import tables
+    from orchestration.resources import load_manifest
+
+    home.prepare()
+    home.export()
+    return list(tables(load_manifest(home)).values())
+
+
+@app.command()
+def withdraw(
+    path: Annotated[str, typer.Argument(help="A landed file, as quality.load_history names it.")],
+    home: HomeOption = None,
+    undo: Annotated[bool, typer.Option("--undo", help="Let the file count again.")] = False,
+) -> None:
+    """Take a landed file out: its rows leave at the next refresh, and this content of it is not loaded again."""
+    from orchestration.ledger import Ledger
+
+    place = Home.at(home)
+    place.prepare()
+    given = Path(path)
+    name = (
+        given.absolute().relative_to(place.landing).as_posix()
+        if given.absolute().is_relative_to(place.landing)
+        else path
+    )
+    with place.lock("regulars withdraw"):
+        ledger = Ledger(place)
+        count = ledger.restore(name) if undo else ledger.withdraw(name)
+        if not count:
+            known = sorted({load["file"] for load in ledger.loads() if bool(load["is_withdrawn"]) == undo})
+            raise UserError(
+                "no load of this file is withdrawn" if undo else "no load of this file counts",
+                file=name,
+                remedy=f"Name one of: {', '.join(known[:10]) or 'none'}.",
+            )
+        Fingerprint(place, {}).path.unlink(missing_ok=True)
+    console.print(f"{escape(name)} {'counts again' if undo else 'is withdrawn'}. Next: regulars refresh")
+
+
+@app.command()
+def simulate(
+    out: Annotated[Path, typer.Option(help="Home to write: landing zone, regulars.yml, and truth beside them.")],
+    customers: Annotated[int, typer.Option(min=1, help="Persons, prospects included.")] = 5000,
+    months: Annotated[int, typer.Option(min=1, help="Length of history.")] = 24,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same retailer.")] = 1,
+    scale: Annotated[float, typer.Option(min=0.01, help="How busy customers are: 2 doubles how often they buy.")] = 1.0,
+    dirty_rate: Annotated[
+        float, typer.Option(min=0, max=0.5, help="Share of dirty rows, besides the sound ones.")
+    ] = 0.0,
+    answers_by_attitude: Annotated[
+        bool, typer.Option(help="Who answers surveys depends on attitude itself: no weighting can repair that.")
+    ] = False,
+    campaign_effects: Annotated[bool, typer.Option(help="Whether campaigns cause orders.")] = True,
+) -> None:
+    """Write a simulated omnichannel retailer, every table of the contract, and the truth that analyses must find."""
+    from regulars.simulator import Plan
+    from regulars.simulator import simulate as write
+
+    plan = Plan(customers, months, seed, scale, dirty_rate, answers_by_attitude, campaign_effects)
+    with console.status("drawing") as status:
+        rows = write(plan, out.absolute(), lambda told: status.update(told))
+    landed = sum(count for name, count in rows.items() if not name.startswith(("persons", "identities")))
+    console.print(f"{landed:,} rows in {escape(str(out))}. Next: regulars refresh --home {escape(str(out))}")
+
+
 @app.command()
 def dev(
     home: HomeOption = None,

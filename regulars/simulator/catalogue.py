@@ -90,7 +90,9 @@ def products(plan: Plan, catalogue: Catalogue) -> pa.Table:
             }
         )
 
-    return pa.concat_tables([version(number, start, catalogue.cost), version(number[changed], half, catalogue.new_cost)])
+    return pa.concat_tables(
+        [version(number, start, catalogue.cost), version(number[changed], half, catalogue.new_cost)]
+    )
 
 
 def stores(plan: Plan) -> pa.Table:

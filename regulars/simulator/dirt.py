@@ -67,7 +67,9 @@ def _delimited(plan, out, connection, truth, system, entity, faults, own, extra=
     files = f"read_csv('{folder}/part-*.csv', all_varchar = true, header = true)"
     total = connection.execute(f"select count(*) from {files}").fetchone()[0]
     dirty = max(len(faults), int(total * plan.dirty_rate))
-    cursor = connection.execute(f"select * from {files} where {'net_sales_amount::double > 0' if extra else 'true'} limit {dirty}")
+    cursor = connection.execute(
+        f"select * from {files} where {'net_sales_amount::double > 0' if extra else 'true'} limit {dirty}"
+    )
     header = [column[0] for column in cursor.description]
     samples = [["" if value is None else value for value in row] for row in cursor.fetchall()]
     kinds = list(faults)

@@ -43,7 +43,9 @@ def sessions(plan: Plan, chunk: int, people: People, day, second, person, order_
     who = np.concatenate([person, person[random.integers(0, max(bought, 1), looked)] if bought else person[:0]])
     when = np.concatenate([day, np.clip(day[random.integers(0, max(bought, 1), looked)] - random.integers(0, 20, looked), 0, None)]
                           if bought else [day])  # fmt: skip
-    clock = np.concatenate([np.maximum(second - 900, 0), random.integers(6 * 3600, 86000, looked)]) if bought else second
+    clock = (
+        np.concatenate([np.maximum(second - 900, 0), random.integers(6 * 3600, 86000, looked)]) if bought else second
+    )
     count = len(who)
     known = np.concatenate([np.ones(bought, bool), random.random(count - bought) < 0.67])
     pages = 1 + random.poisson(4, count)
@@ -90,7 +92,9 @@ def surveys(plan: Plan, chunk: int, people: People, last_before) -> tuple[pa.Tab
         total = sum(plan.drivers.values())
         for driver, weight in plan.drivers.items():
             answers.append((driver, 1, 5, 50 + (true - 50) * (0.5 + weight / total)))
-        answers.append(("category_spend", 0, 20000, np.minimum(100, people.spend[person] * 12 + 5 * people.reason[person])))
+        answers.append(
+            ("category_spend", 0, 20000, np.minimum(100, people.spend[person] * 12 + 5 * people.reason[person]))
+        )
         for place, (metric, low, high, level) in enumerate(answers):
             noise = 0 if metric == "category_spend" else 9
             noisy = np.clip(level + noise * random.standard_normal(len(person)), 0, 100)
@@ -108,7 +112,9 @@ def surveys(plan: Plan, chunk: int, people: People, last_before) -> tuple[pa.Tab
                         "touchpoint": np.where(people.is_web[person], "web", "store"),
                         "comment": pa.array([FREE_TEXT if place == 0 else None] * len(person), pa.string()),
                     }
-                ).select(ANSWER.names).cast(ANSWER)
+                )
+                .select(ANSWER.names)
+                .cast(ANSWER)
             )
     return (pa.concat_tables(parts) if parts else ANSWER.empty_table()), ever
 

@@ -129,7 +129,13 @@ def orders(plan: Plan, chunk: int, people: People, person: np.ndarray, when: np.
     # Numbers rise with time, and chunks never share any.
     number = chunk * 10**8 + np.arange(1, count + 1)
     return Orders(
-        person[order], day[order], (hour[order] * 3600).astype(int), channel[order], store[order], campaign[order], number
+        person[order],
+        day[order],
+        (hour[order] * 3600).astype(int),
+        channel[order],
+        store[order],
+        campaign[order],
+        number,
     )
 
 

@@ -60,7 +60,9 @@ def draw(plan: Plan, chunk: int, first: int, count: int) -> People:
     rate_score = special.ndtri(np.clip(special.gammainc(plan.rate_shape, rate * plan.rate_days), 1e-9, 1 - 1e-9))
     dropout_score = special.ndtri(np.clip(special.betainc(plan.dropout_a, plan.dropout_b, dropout), 1e-9, 1 - 1e-9))
     is_web = random.random(count) < plan.web_share
-    explained = plan.attitude_of_rate * rate_score + plan.attitude_of_dropout * dropout_score + plan.attitude_of_web * is_web
+    explained = (
+        plan.attitude_of_rate * rate_score + plan.attitude_of_dropout * dropout_score + plan.attitude_of_web * is_web
+    )
     noise = np.sqrt(1 - plan.attitude_of_rate**2 - plan.attitude_of_dropout**2)
     spend = random.gamma(6, 1 / 6, count)
     return People(
@@ -115,7 +117,7 @@ def records(plan: Plan, chunk: int, people: People) -> dict[str, pa.Table]:
         "channel_number": random.integers(0, 4, count),
         "household": people.number // 2,
         "shares_household": random.random(count) < 0.3,
-        "consent": random.random((count)) < 0.4 + 0.4 * special.ndtr(people.attitude),
+        "consent": random.random(count) < 0.4 + 0.4 * special.ndtr(people.attitude),
         "is_member": random.random(count) < 0.7,
         "children": random.random(count) < 0.4,
         "referrer": np.where(

@@ -166,7 +166,9 @@ def simulate(plan: Plan, out: Path, progress: Callable[[str], None] = lambda tol
         UserError: when the folder holds something already, or can't be written.
     """
     if plan.customers < 1 or plan.months < 1:
-        raise UserError("a retailer needs customers and months", column="--customers", remedy="Give at least 1 of each.")
+        raise UserError(
+            "a retailer needs customers and months", column="--customers", remedy="Give at least 1 of each."
+        )
     landing = out / "landing"
     if landing.exists() and any(landing.iterdir()):
         raise UserError("this folder is not empty", file=str(landing), remedy="Name another --out, or remove it.")
@@ -180,7 +182,9 @@ def simulate(plan: Plan, out: Path, progress: Callable[[str], None] = lambda tol
         return _Writer(plan, out, progress).write()
     except (OSError, duckdb.IOException) as error:
         shutil.rmtree(landing, ignore_errors=True)
-        raise UserError(f"this can't be written: {error}", file=str(out), remedy="Free space, or name another --out.") from error
+        raise UserError(
+            f"this can't be written: {error}", file=str(out), remedy="Free space, or name another --out."
+        ) from error
 
 
 class _Writer:
@@ -243,7 +247,9 @@ class _Writer:
         self._put("landing/crm/campaigns.csv", "select * from t", t=events.campaigns(plan))
         self._put("landing/finance/marketing_costs.csv", "select * from t", t=events.marketing(plan))
         self._put("landing/finance/exchange_rates.csv", "select * from t", t=events.exchange_rates(plan))
-        coupons = f"select 'C' || c as coupon_id, 'K' || c as campaign_id from unnest({orders.COUPON_CAMPAIGNS}) as t(c)"
+        coupons = (
+            f"select 'C' || c as coupon_id, 'K' || c as campaign_id from unnest({orders.COUPON_CAMPAIGNS}) as t(c)"
+        )
         self._put("landing/crm/coupons.csv", coupons)
         week = np.arange(0, plan.days, 7)
         product, store, day = (grid.ravel() for grid in np.meshgrid(
@@ -389,7 +395,13 @@ class _Writer:
         )
         till = np.flatnonzero(placed.is_till & known)
         bookings = events.loyalty(
-            plan, chunk, crowd.first + placed.person[till], placed.day[till], placed.second[till], placed.number[till], net[till]
+            plan,
+            chunk,
+            crowd.first + placed.person[till],
+            placed.day[till],
+            placed.second[till],
+            placed.number[till],
+            net[till],
         )
         self._put(
             f"landing/loyalty/loyalty_transactions/{part}.csv.gz",
@@ -412,7 +424,8 @@ class _Writer:
                 "is_control": reached.is_control,
                 "variant": np.where(random.random(count) < 0.5, "A", "B"),
                 "responded_at": pa.array(
-                    events.moment(self.plan, reached.response_day, np.full(count, 12 * 3600)), mask=~reached.has_responded
+                    events.moment(self.plan, reached.response_day, np.full(count, 12 * 3600)),
+                    mask=~reached.has_responded,
                 ),
                 "cost_amount": np.where(reached.is_control, 0, 0.8),
             }

@@ -19,6 +19,7 @@ orders as (
         case when min(channel) = max(channel) then min(channel) end as channel,
         count(*) as line_count,
         count(*) filter (where not is_return) = 0 as is_return_only,
+        cast(sum(quantity) as decimal(18, 4)) as quantity,
         cast(sum(gross_sales_amount) as decimal(18, 4)) as gross_sales_amount,
         cast(sum(discount_amount) as decimal(18, 4)) as discount_amount,
         cast(sum(coupon_discount_amount) as decimal(18, 4)) as coupon_discount_amount,

@@ -19,6 +19,7 @@ select
     orders.store_id,
     orders.channel,
     orders.line_count,
+    orders.quantity,
     orders.gross_sales_amount,
     orders.discount_amount,
     orders.coupon_discount_amount,

@@ -1,0 +1,145 @@
+-- Grain: one source system's order lines, added up as the contract's columns tell them, before any model touched them.
+-- What reconciliation holds the lines against: nothing here is read from the models that it checks.
+with
+
+incoming as (
+    select * from {{ ref('int_order_lines__unioned') }}
+),
+
+exceptional as (
+    select * from {{ ref('int_order_lines__exceptions') }}
+),
+
+source_systems as (
+    select * from {{ source('control', 'source_systems') }}
+),
+
+cancelled_statuses as (
+    select * from {{ source('control', 'cancelled_statuses') }}
+),
+
+run as (
+    select * from {{ source('control', 'run') }}
+),
+
+rates as (
+    select * from {{ ref('int_exchange_rates') }}
+),
+
+told as (
+    select
+        incoming.source_system,
+        incoming.quantity,
+        incoming.discount_amount,
+        incoming.coupon_discount_amount,
+        incoming.net_sales_amount,
+        incoming.ordered_at,
+        source_systems.time_zone,
+        exceptional._file_row is not null as is_exceptional,
+        exceptional._file_row is null and cancelled_statuses.status is not null as is_cancelled,
+        coalesce(incoming.is_return, false) or incoming.quantity < 0 as is_returned,
+        nullif(coalesce(incoming.currency, source_systems.currency), run.reporting_currency) as foreign_currency,
+        coalesce(
+            incoming.gross_sales_amount, cast(incoming.unit_price * incoming.quantity as decimal(18, 4))
+        ) as list_amount,
+        coalesce(incoming.discount_amount, 0) + coalesce(incoming.coupon_discount_amount, 0) as reduction_amount
+    from incoming
+    inner join source_systems
+        on incoming.source_system = source_systems.source_system
+    cross join run
+    left join exceptional
+        on
+            incoming._file_id = exceptional._file_id
+            and incoming._file_row = exceptional._file_row
+    left join cancelled_statuses
+        on
+            incoming.source_system = cancelled_statuses.source_system
+            and incoming.status = cancelled_statuses.status
+),
+
+signed as (
+    select
+        *,
+        case when is_returned then -abs(quantity) else quantity end as signed_quantity,
+        case
+            when is_returned then -abs(coalesce(net_sales_amount, abs(list_amount) - abs(reduction_amount)))
+            else coalesce(net_sales_amount, list_amount - reduction_amount)
+        end as net_amount,
+        case when is_returned then 0 else coalesce(list_amount, net_sales_amount + reduction_amount) end as gross_amount,
+        -- What a source's gross tells beyond its net and reductions is rounding, or a discount that it does not show.
+        case when not is_returned then list_amount - net_sales_amount - reduction_amount end as gap_amount
+    from told
+),
+
+gaps as (
+    select
+        *,
+        coalesce(
+            discount_amount is null
+            and gap_amount > greatest({{ var('amount_tolerance') }}, {{ var('amount_tolerance_rate') }} * abs(list_amount)),
+            false
+        ) as has_hidden_discount
+    from signed
+),
+
+parts as (
+    select
+        *,
+        case when has_hidden_discount then 0 else coalesce(gap_amount, 0) end as rounding_amount,
+        case when has_hidden_discount then gap_amount else discount_amount end as shown_amount
+    from gaps
+),
+
+foreign_lines as (
+    select
+        parts.source_system,
+        parts.net_amount - cast(parts.net_amount * rates.rate as decimal(18, 4)) as net_amount,
+        case
+            when parts.is_returned then 0
+            else
+                parts.gross_amount - parts.rounding_amount
+                - cast(parts.net_amount * rates.rate as decimal(18, 4))
+                - coalesce(cast(parts.shown_amount * rates.rate as decimal(18, 4)), 0)
+                - coalesce(cast(parts.coupon_discount_amount * rates.rate as decimal(18, 4)), 0)
+        end as gross_amount
+    from parts
+    inner join rates
+        on
+            parts.foreign_currency = rates.currency
+            and {{ local_date('parts.ordered_at', 'parts.time_zone') }} = rates.rate_date
+    where
+        parts.foreign_currency is not null
+        and not parts.is_exceptional
+        and not parts.is_cancelled
+),
+
+converted as (
+    select
+        source_system,
+        sum(net_amount) as net_amount,
+        sum(gross_amount) as gross_amount
+    from foreign_lines
+    group by source_system
+),
+
+totals as (
+    select
+        source_system,
+        {%- for part, condition in {'landed': 'true', 'exceptional': 'is_exceptional', 'cancelled': 'is_cancelled'}.items() %}
+        count(*) filter (where {{ condition }}) as {{ part }}_row_count,
+        coalesce(sum(signed_quantity) filter (where {{ condition }}), 0) as {{ part }}_quantity,
+        coalesce(sum(gross_amount) filter (where {{ condition }}), 0) as {{ part }}_gross_amount,
+        coalesce(sum(net_amount) filter (where {{ condition }}), 0) as {{ part }}_net_amount,
+        {%- endfor %}
+        coalesce(sum(rounding_amount) filter (where not is_exceptional and not is_cancelled), 0) as rounding_amount
+    from parts
+    group by source_system
+)
+
+select
+    totals.*,
+    coalesce(converted.net_amount, 0) as converted_net_amount,
+    coalesce(converted.gross_amount, 0) as converted_gross_amount
+from totals
+left join converted
+    on totals.source_system = converted.source_system
