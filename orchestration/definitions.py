@@ -53,7 +53,7 @@ def _build(home: Path, stamp: str) -> dg.Definitions:
         description="Landing zone to published warehouse, or nothing.",
     )
     return dg.Definitions(
-        assets=[ingest.landing_zone, *landed, control, incoming, marts, outcomes, closing, published],
+        assets=[ingest.databases, ingest.landing_zone, *landed, control, incoming, marts, outcomes, closing, published],
         asset_checks=checks,
         jobs=[refresh],
         schedules=[schedules.nightly(refresh)],

@@ -46,28 +46,37 @@ class Landing:
         Raises:
             UserError: a file in no source system's folder, of an unknown table or an unknown format.
         """
-        return [self._place(path) for path in landed_paths(self.home.landing) if not path.name.startswith("_")]
+        return [
+            self._place(path, zone)
+            for zone in (self.home.landing, self.home.extracts)
+            for path in landed_paths(zone)
+            if not path.name.startswith("_")
+        ]
 
     @cached_property
     def source_systems(self) -> list[str]:
-        """Folders of the landing zone."""
-        if not self.home.landing.is_dir():
-            return []
+        """Folders of the landing zone, and databases that were read."""
         return sorted(
-            path.name for path in self.home.landing.iterdir() if path.is_dir() and not path.name.startswith((".", "_"))
+            {
+                path.name
+                for zone in (self.home.landing, self.home.extracts)
+                if zone.is_dir()
+                for path in zone.iterdir()
+                if path.is_dir() and not path.name.startswith((".", "_"))
+            }
         )
 
     def settings(self, source_system: str) -> SourceSettings:
         """What the source system declares in its _source.yml."""
         return read_settings(self.home.landing / source_system / SETTINGS_FILE, SourceSettings)
 
-    def _place(self, path: Path) -> LandedFile:
-        relative = path.relative_to(self.home.landing)
+    def _place(self, path: Path, zone: Path) -> LandedFile:
+        relative = path.relative_to(zone)
         if len(relative.parts) < 2:
             raise UserError(
                 "this file lies in no source system's folder",
                 file=str(path),
-                remedy=f"Move it to {self.home.landing}/<source_system>/{path.name}.",
+                remedy=f"Move it to {zone}/<source_system>/{path.name}.",
             )
         system, stem = relative.parts[0], relative.parts[1].split(".")[0]
         if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", system) or system in (CANONICAL, "all"):
@@ -86,7 +95,9 @@ class Landing:
                 file=str(path),
                 remedy=f"Name the file or its folder after one of: {', '.join(known)}.",
             )
-        landed = LandedFile(path, relative.as_posix(), system, table)
+        # A database's file is told by its place in the home, so that no landed file can take its name.
+        name = relative.as_posix() if zone == self.home.landing else f"extracts/{relative.as_posix()}"
+        landed = LandedFile(path, name, system, table)
         if landed.format not in FORMATS:
             raise UserError(
                 f"files ending in .{landed.format} can't be read",

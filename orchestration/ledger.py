@@ -8,7 +8,6 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from orchestration import reading
@@ -270,13 +269,13 @@ class Ledger:
             rows = connection.execute("select distinct * from corrections").fetchall()
         return [row for row in rows if row["corrected_file"] in counted]
 
-    def forget_unpublished(self, landing: Path) -> None:
+    def forget_unpublished(self) -> None:
         """A file that was never published and is gone again was a mistake: it withdraws itself."""
         with self._connect() as connection:
             rows = connection.execute(
                 "select load_id, file from loads where not is_published and not is_withdrawn"
             ).fetchall()
-            gone = [(row["load_id"],) for row in rows if not (landing / row["file"]).exists()]
+            gone = [(row["load_id"],) for row in rows if not self.home.landed(row["file"]).exists()]
             connection.executemany("update loads set is_withdrawn = 1 where load_id = ?", gone)
 
     def remember_settings(self, declared: dict[str, SourceSettings]) -> None:

@@ -51,6 +51,7 @@ LandingOption = Annotated[
 ]
 
 STAGES = {
+    "landing__databases": "read databases",
     "landing": "load files",
     "control_tables": "load files",
     "incoming_models": "check, identify, join",
@@ -92,7 +93,8 @@ def refresh(
     _ = place.settings
     place.prepare()
     fingerprint = Fingerprint(place, {"as_of": day})
-    if not full and fingerprint.is_unchanged():
+    # What is new in a database only the database knows.
+    if not full and not place.databases and fingerprint.is_unchanged():
         console.print(f"Nothing new since the last refresh; published: {escape(str(place.published))}")
         raise typer.Exit(Exit.PUBLISHED)
     with place.lock("regulars refresh"):

@@ -15,7 +15,7 @@ from functools import cached_property
 from pathlib import Path
 
 from regulars.errors import UserError
-from regulars.settings import HomeSettings, check_vars, project_root, read_settings
+from regulars.settings import Databases, DatabaseSettings, HomeSettings, check_vars, project_root, read_settings
 
 # What a figure depends on besides the landed files.
 CODE_FOLDERS = ("models", "seeds", "macros", "tests/data", "orchestration", "expectations", "regulars")
@@ -77,6 +77,15 @@ class Home:
         return self.build / "raw"
 
     @property
+    def extracts(self) -> Path:
+        """What was read from databases: one folder per source system, like a second landing zone."""
+        return self.root / "extracts"
+
+    def landed(self, name: str) -> Path:
+        """Where a file lies that the ledger knows by name: in the landing zone, or among the extracts."""
+        return self.root / name if name.startswith(f"{self.extracts.name}/") else self.landing / name
+
+    @property
     def ledger(self) -> Path:
         """SQLite file of all loads."""
         return self.build / "ledger.sqlite"
@@ -110,6 +119,16 @@ class Home:
     def settings_file(self) -> Path:
         """regulars.yml."""
         return self.root / "regulars.yml"
+
+    @property
+    def databases_file(self) -> Path:
+        """sources.yml."""
+        return self.root / "sources.yml"
+
+    @cached_property
+    def databases(self) -> dict[str, DatabaseSettings]:
+        """Validated sources.yml: source system -> its database."""
+        return read_settings(self.databases_file, Databases).root
 
     @cached_property
     def settings(self) -> HomeSettings:

@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeVar
 from zoneinfo import ZoneInfo
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, RootModel, ValidationError, field_validator
 
 from regulars.errors import UserError
 
@@ -65,7 +65,28 @@ class SourceSettings(_Settings):
     _zone = field_validator("time_zone")(_known_zone)
 
 
-SettingsT = TypeVar("SettingsT", bound=_Settings)
+class DatabaseTable(_Settings):
+    """One table of a database: which table of the landing zone it feeds, and the column that tells what is new."""
+
+    cursor: str
+    entity: str | None = None
+    table: str | None = None
+    settle_seconds: int = Field(0, ge=0)
+
+
+class DatabaseSettings(_Settings):
+    """One source system in sources.yml: a database, whose address stands in an environment variable."""
+
+    connection: str = Field(pattern=r"^[A-Z][A-Z0-9_]*$")
+    schema_name: str | None = Field(None, alias="schema")
+    tables: dict[str, DatabaseTable]
+
+
+class Databases(RootModel[dict[str, DatabaseSettings]]):
+    """sources.yml of a home: source system -> its database."""
+
+
+SettingsT = TypeVar("SettingsT", bound=BaseModel)
 
 
 def read_settings(path: Path, model: type[SettingsT]) -> SettingsT:
@@ -75,7 +96,7 @@ def read_settings(path: Path, model: type[SettingsT]) -> SettingsT:
         UserError: naming the key, when the file is no YAML or does not fit the model.
     """
     if not path.exists():
-        return model()
+        return model.model_validate({})
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -93,7 +114,7 @@ def read_settings(path: Path, model: type[SettingsT]) -> SettingsT:
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
-        known = ", ".join(model.model_fields)
+        known = ", ".join(_known_keys(model, first["loc"]))
         what = "there is no such key" if first["type"] == "extra_forbidden" else first["msg"]
         raise UserError(
             what,
@@ -101,6 +122,14 @@ def read_settings(path: Path, model: type[SettingsT]) -> SettingsT:
             column=key,
             remedy=f"Known keys: {known}.",
         ) from error
+
+
+def _known_keys(model: type[BaseModel], place: tuple) -> list[str]:
+    """Keys that may stand where a key was refused."""
+    if not issubclass(model, RootModel):
+        return list(model.model_fields)
+    inner = DatabaseTable if "tables" in place else DatabaseSettings
+    return [field.alias or name for name, field in inner.model_fields.items()]
 
 
 @cache

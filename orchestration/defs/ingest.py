@@ -11,10 +11,29 @@ from orchestration.contract import CONTROL, Table
 from orchestration.resources import Refresh, told
 from regulars.errors import UserError
 
+DATABASES = dg.AssetKey(["landing", "databases"])
 LANDING_ZONE = dg.AssetKey(["landing", "files"])
 
 
-@dg.asset(key=LANDING_ZONE, group_name="ingest", kinds={"file"})
+@dg.asset(
+    key=DATABASES,
+    group_name="ingest",
+    kinds={"postgres"},
+    retry_policy=dg.RetryPolicy(max_retries=2, delay=5, backoff=dg.Backoff.EXPONENTIAL),
+)
+def databases(context: dg.AssetExecutionContext, refresh: Refresh) -> dg.MaterializeResult:
+    """Rows that are new in the databases of sources.yml, each table's as one more file to load."""
+    found: dict[str, int] = {}
+    with told():
+        if refresh.session.home.databases:
+            from orchestration.databases import extract_all
+
+            for extraction in extract_all(refresh.session.home):
+                found[f"{extraction.source_system}.{extraction.table}"] = extraction.rows
+    return dg.MaterializeResult(metadata={"tables": len(found), "new rows": sum(found.values()), **found})
+
+
+@dg.asset(key=LANDING_ZONE, deps=[DATABASES], group_name="ingest", kinds={"file"})
 def landing_zone(context: dg.AssetExecutionContext, refresh: Refresh) -> dg.MaterializeResult:
     """Files that lie in the landing zone: whose they are, and that their source systems' declarations are sound."""
     with told():
@@ -23,7 +42,7 @@ def landing_zone(context: dg.AssetExecutionContext, refresh: Refresh) -> dg.Mate
         if refresh.full:
             session.warehouse.discard()
         session.warehouse.discard_if_broken()
-        session.ledger.forget_unpublished(session.home.landing)
+        session.ledger.forget_unpublished()
         files = session.landing.files
         if not files and session.ledger.is_empty():
             raise UserError(

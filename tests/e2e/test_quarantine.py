@@ -59,7 +59,9 @@ def test_corrected_rows_come_back(dirty, tmp_path):
     assert dirty.query("select file, rows_in, accepted, superseded, quarantined from quality.load_history order by file")[0] == (
         "shop/order_lines.csv", 6, 2, 3, 1,
     )  # fmt: skip
-    found = dirty.query("select order_id, order_date::varchar, net_sales_amount::double from core.fct_orders order by 1")
+    found = dirty.query(
+        "select order_id, order_date::varchar, net_sales_amount::double from core.fct_orders order by 1"
+    )
     assert found == [
         ("o1", "2024-03-01", 10.0), ("o2", "2024-03-01", 10.0), ("o3", "2024-03-02", 3.0), ("o4", "2024-03-02", 2.5),
         ("o5", "2024-03-02", 7.0),
@@ -70,7 +72,9 @@ def test_corrected_rows_come_back(dirty, tmp_path):
 
 
 def test_a_corrected_file_empties_its_quarantine(dirty):
-    dirty.land("shop/order_lines.csv", FIVE_COLUMNS + "o1,2024-03-01 10:00:00,c1,1,10.00\no2,2024-03-01 23:30:00,c2,1,5.00\n")
+    dirty.land(
+        "shop/order_lines.csv", FIVE_COLUMNS + "o1,2024-03-01 10:00:00,c1,1,10.00\no2,2024-03-01 23:30:00,c2,1,5.00\n"
+    )
     dirty.land("shop/order_lines/later.csv", FIVE_COLUMNS + "o9,2024-03-05 10:00:00,c9,1,9.00\n")
     assert dirty.refresh_here().exit == 0
     assert dirty.query("select count(*) from quality.quarantined_rows") == [(0,)]
