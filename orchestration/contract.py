@@ -20,6 +20,11 @@ class Column:
     meta: Mapping[str, Any]
 
     @property
+    def header(self) -> str:
+        """The column's name in landed files."""
+        return self.meta.get("header") or self.name
+
+    @property
     def stored_type(self) -> str:
         """Type in the raw zone: instants are stored as UTC timestamps."""
         return STORED_TYPE.get(self.data_type, self.data_type)

@@ -146,6 +146,29 @@ def demo(home: HomeOption = None) -> None:
     console.print(f"{len(landed)} files were put there now. Next: regulars refresh --home {escape(str(place.root))}")
 
 
+@app.command()
+def init(
+    name: Annotated[str, typer.Argument(help="Name of the source system: small letters, digits and _.")],
+    files: Annotated[list[Path], typer.Argument(help="Its exports: csv, tsv, csv.gz, parquet, jsonl, xlsx or txt.")],
+    home: HomeOption = None,
+) -> None:
+    """Look at a source's exports, guess what they mean, write its staging models and land the files."""
+    from regulars.onboarding import adopt
+
+    place = Home.at(home)
+    place.prepare()
+    adoption = adopt(name, files, place)
+    table = Table("file", "please check", box=None)
+    for file, told in adoption.told:
+        table.add_row(escape(file), escape(told))
+    console.print(table)
+    for file, told in adoption.unmapped:
+        errors.print(f"[bold red]{escape(file)} is left out[/]: {escape(told)}")
+    for path in adoption.written:
+        console.print(f"[dim]written[/] {escape(str(path))}")
+    console.print(f"Next: check the lines marked guess, then regulars refresh --home {escape(str(place.root))}")
+
+
 quarantine_app = typer.Typer(
     help="Rows that could not be used: list them, write them out for correction, take them back.",
     no_args_is_help=True,

@@ -57,6 +57,7 @@ class SourceSettings(_Settings):
     delimiter: str | None = Field(None, min_length=1, max_length=1)
     date_format: str | None = None
     decimal_separator: Literal[".", ","] = "."
+    null_values: list[str] = Field(default_factory=list)
     cancelled_statuses: list[str] = Field(default_factory=list)
     id_scope: str | None = Field(None, pattern=r"^[A-Za-z0-9_]+$")
     customer_scope: str | None = Field(None, pattern=r"^[A-Za-z0-9_]+$")

@@ -59,13 +59,14 @@ def read(
 
 def reader_hash_parts(table: Table, settings: SourceSettings, time_zone: str) -> str:
     """Everything besides a file's content that decides how it is read."""
-    columns = ",".join(f"{column.name}:{column.data_type}" for column in table.columns)
+    columns = ",".join(f"{column.name}:{column.data_type}:{column.header}" for column in table.columns)
     declared = (
         settings.encoding,
         settings.delimiter,
         settings.date_format,
         settings.decimal_separator,
         settings.currency,
+        settings.null_values,
         time_zone,
     )
     return f"{READER_VERSION}|{columns}|{declared}"

@@ -56,6 +56,12 @@ class Task:
         """The table's declared columns."""
         return self.landed.table.columns
 
+    def filled(self, value: str) -> str:
+        """SQL of a text value, NULL where it is empty or one of the source's words for nothing."""
+        for nothing in ("", *self.settings.null_values):
+            value = f"nullif({value}, {quoted(nothing)})"
+        return value
+
     def typed(self, value: str, column: Column) -> str:
         """SQL of a text value as its column's type, NULL where it can't be."""
         return values.typed(value, column.data_type, self.settings)
@@ -100,7 +106,7 @@ def match_columns(landed: LandedFile, names: Sequence[str]) -> dict[str, str]:
                 "this column is there twice", file=landed.file, line=1, column=name, remedy="Rename or remove one."
             )
         given[folded] = name
-    declared = {fold(column.name): column.name for column in landed.table.columns}
+    declared = {fold(column.header): column.name for column in landed.table.columns}
     found = {declared[folded]: name for folded, name in given.items() if folded in declared}
     missing = landed.table.missing_from(set(found))
     if missing:
@@ -140,7 +146,7 @@ def write_text_rows(task: Task, source: str, given: dict[str, str], content: str
     """
     connection = task.connection
     present = [column for column in task.columns if column.name in given]
-    texts = {column.name: f"nullif({given[column.name]}, '')" for column in present}
+    texts = {column.name: task.filled(given[column.name]) for column in present}
     typed = {column.name: task.typed(texts[column.name], column) for column in present}
     unreadable = {
         column.name: f"({texts[column.name]} is not null and {typed[column.name]} is null)"

@@ -32,7 +32,7 @@ from regulars.errors import UserError
 DELIMITERS = ",;\t|"
 DOUBTED = ("timestamptz", "bigint")
 UNREAD = "_unread_"
-QUOTING = "header = true, auto_detect = false, quote = '\"', escape = '\"', nullstr = ''"
+QUOTING = "header = true, auto_detect = false, quote = '\"', escape = '\"'"
 
 
 def read(task: Task) -> Reading:
@@ -78,6 +78,7 @@ def _typed(task: Task, readable: Path, names: list[str], given: dict[str, str], 
         f"columns = {{{', '.join(f'{name}: {quoted(kind)}' for name, kind in order.items())}}}",
         f"delim = {quoted(delimiter)}",
         QUOTING,
+        f"nullstr = [{', '.join(map(quoted, ('', *task.settings.null_values)))}]",
         "store_rejects = true",
     ]
     if task.settings.decimal_separator == ",":
@@ -246,7 +247,11 @@ def _split(task: Task, names: list[str], given: dict[str, str], delimiter: str) 
                 for line, text_of_line in rows:
                     row = _values(text_of_line, delimiter)
                     if len(row) == len(names):
-                        texts = {name: row[position[key]] or None for name, key in given.items()}
+                        nothing = {"", *task.settings.null_values}
+                        texts = {
+                            name: None if row[position[key]] in nothing else row[position[key]]
+                            for name, key in given.items()
+                        }
                         sink.write(f"{line}\x01{json.dumps(texts)}\n")
         texts = ", ".join(f"(texts ->> {quoted(pointer(name))}) as {identifier(name)}" for name in given)
         task.connection.execute(

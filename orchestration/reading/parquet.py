@@ -73,9 +73,9 @@ def _converted(task: Task, column: Column, name: str, kind: str) -> tuple[str, s
         # A text column may hold empty texts; a number in a file may be infinite.
         if kind in ("double", "float"):
             return value, f"case when isfinite({value}) then {value} end"
-        return (f"nullif({value}, '')" if kind == "varchar" else value), None
+        return (task.filled(value) if kind == "varchar" else value), None
     if kind == "varchar":
-        value = f"nullif({value}, '')"
+        value = task.filled(value)
         return value, task.typed(value, column)
     if column.data_type == "varchar" and kind in ("double", "float"):
         # 1001.0 is how a missing value turns the number 1001 into a fraction.

@@ -32,10 +32,10 @@ def _write_rows(landed: LandedFile, copy: Path) -> list[str]:
     try:
         sheet = _sheet(CalamineWorkbook.from_path(str(landed.path)), landed)
         rows = sheet.iter_rows()
-        header = [_text(cell) or "" for cell in next(rows, [])]
+        header = [cell_text(cell) or "" for cell in next(rows, [])]
         with copy.open("w", encoding="utf-8") as sink:
             for row in rows:
-                values = {name: _text(cell) for name, cell in zip(header, row, strict=False) if name}
+                values = {name: cell_text(cell) for name, cell in zip(header, row, strict=False) if name}
                 if any(value is not None for value in values.values()):
                     sink.write(json.dumps(values, ensure_ascii=False) + "\n")
     except (CalamineError, OSError) as error:
@@ -62,7 +62,7 @@ def _sheet(book, landed: LandedFile):
     return book.get_sheet_by_name(filled[0])
 
 
-def _text(cell: object) -> str | None:
+def cell_text(cell: object) -> str | None:
     """A cell as the text that the typed reader reads: 1001.0 is the number 1001."""
     if cell is None or cell == "":
         return None
