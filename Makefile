@@ -9,7 +9,7 @@ export DO_NOT_TRACK := 1
 export DAGSTER_DISABLE_TELEMETRY := 1
 export GX_ANALYTICS_ENABLED := false
 
-.PHONY: setup refresh dev docs test prove lint format benchmark lock clean help
+.PHONY: setup refresh demo dev docs test prove lint format benchmark lock clean help
 .DEFAULT_GOAL := help
 
 help: ## what can be made
@@ -27,6 +27,10 @@ $(READY): requirements.lock pyproject.toml
 refresh: $(READY) ## the demo data (Complete Journey), refreshed and published
 	@$(BIN)/regulars demo
 	@$(BIN)/regulars refresh $(if $(REGULARS_HOME),,--home homes/complete_journey) $(ARGS)
+
+demo: $(READY) ## a simulated omnichannel retailer, in which no relation is empty, refreshed and published
+	@[ -d homes/demo/landing ] || $(BIN)/regulars simulate --customers 5000 --months 24 --seed 1 --dirty-rate 0.005 --out homes/demo
+	@$(BIN)/regulars refresh --home homes/demo $(ARGS)
 
 dev: $(READY) ## Dagster, on the demo's home unless REGULARS_HOME names another
 	@$(BIN)/regulars dev $(if $(REGULARS_HOME),,--home homes/complete_journey)

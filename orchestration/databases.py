@@ -82,14 +82,15 @@ def _extract(home: Home, system: str, settings: DatabaseSettings, name: str, tab
         if address.startswith("postgresql://"):
             address = address.replace("postgresql://", "postgresql+psycopg://", 1)
         engine = sqlalchemy.create_engine(address, poolclass=sqlalchemy.pool.NullPool, hide_parameters=True)
-        # Closed by hand: dlt leaves one open, in a transaction, when reading stops halfway.
+        # When reading stops halfway dlt leaves a transaction open: it would hold its locks.
         opened: list = []
         sqlalchemy.event.listen(engine, "connect", lambda connection, _: opened.append(connection))
         try:
             file, rows = _read(engine, settings, name, table, folder)
         finally:
             for connection in opened:
-                connection.close()
+                if not connection.closed:
+                    connection.rollback()
             engine.dispose()
     except UserError:
         raise

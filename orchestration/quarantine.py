@@ -108,7 +108,8 @@ class Quarantine:
             return f"{value} || '+00'" if column.data_type == "timestamptz" else f"cast({value} as varchar)"
 
         columns = ", ".join(
-            f"coalesce({said(column)}, rejected.content ->> {quoted(pointer(column.name))}) as {identifier(column.name)}"
+            f"coalesce({said(column)}, rejected.content ->> {quoted(pointer(column.name))}) "
+            f"as {identifier(column.name)}"
             for column in table.columns
         )
         return f"""
@@ -176,7 +177,8 @@ class Quarantine:
         connection.execute(
             f"""
             create temp table places as
-            select corrected._source_system, corrected._entity, loads._file_id, rows.line, corrected._file, corrected._line
+            select
+                corrected._source_system, corrected._entity, loads._file_id, rows.line, corrected._file, corrected._line
             from corrected
             left join {RESTRICTED}.control__loads as loads on corrected._file = loads.file and loads.is_current
             left join {EXCEPTIONS} as rows

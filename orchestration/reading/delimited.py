@@ -203,7 +203,9 @@ def _find_unread(task: Task, given: dict[str, str]) -> int:
             from places
         )
 
-        select typed_row + 2 + refused_before as line, typed_row, false as is_ragged, null as ragged_place, null as csv_line
+        select
+            typed_row + 2 + refused_before as line, typed_row,
+            false as is_ragged, null as ragged_place, null as csv_line
         from counted
         where typed_row is not null
         """

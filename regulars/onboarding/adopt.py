@@ -79,7 +79,8 @@ def _tables(mappings: list[Mapping], adoption: Adoption) -> dict[str, list[Mappi
                 for other in mappings
                 if other is not mapping and column in other.columns
             ]
-            told = f"taken for {mapping.entity}, but nothing was found for {', '.join(mapping.missing)} among {', '.join(look.header)}"
+            lacking, header = ", ".join(mapping.missing), ", ".join(look.header)
+            told = f"taken for {mapping.entity}, but nothing was found for {lacking} among {header}"
             told += f" ({'; '.join(elsewhere)}: join them in the export or in a staging model)" if elsewhere else ""
             adoption.unmapped.append((look.name, told))
             continue
@@ -199,7 +200,7 @@ def _model(name: str, table: str, mapping: Mapping) -> str:
     return "\n".join(
         [
             f"-- Grain: one row of {table}.",
-            f"-- Written by `regulars init {name}`: every line is a {GUESS} until somebody who knows the source agrees.",
+            f"-- Written by `regulars init {name}`: a line is a {GUESS} until somebody who knows the source agrees.",
             "select",
             "    _file_id,",
             "    _file_row,",
@@ -225,11 +226,14 @@ def _model_yml(stem: str, table: str, mapping: Mapping) -> dict:
 
 
 def _suite(stem: str, mapping: Mapping) -> dict:
-    """A first suite: the file has rows, and columns that were found filled stay filled. Warnings, for its owner to edit."""
+    """A first suite: there are rows, and what must be filled is filled. Warnings, for its owner to edit."""
     known = contract()[mapping.entity]["columns"]
     needed = [name for name in known if name in mapping.columns and known[name].get("required")]
     lack = " or ".join(f"{name} is null" for name in needed) or "false"
-    rows = f"select count(*) as rows_without from {{batch}} where {lack} having count(*) > 0.01 * (select count(*) from {{batch}})"
+    rows = (
+        f"select count(*) as rows_without from {{batch}} where {lack} "
+        "having count(*) > 0.01 * (select count(*) from {batch})"
+    )
     checks = [
         ("has_rows", "select 1 as nothing_there where (select count(*) from {batch}) = 0", "There are rows.",
          "Was the export empty?", "导出是否为空？"),
@@ -255,9 +259,8 @@ def _declare(path: Path, name: str, entities: list[str], adoption: Adoption) -> 
     """Add the system to vars.source_systems; everything else in the file, comments too, stays as it is."""
     text = path.read_text(encoding="utf-8")
     lines = "".join(f"      - {entity}\n" for entity in entities)
-    marked = re.sub(
-        r"(?m)^  source_systems:.*\n", lambda found: "  source_systems:\n" + f"    {name}:\n{lines}", text, count=1
-    )
+    added = "  source_systems:\n" + f"    {name}:\n{lines}"
+    marked = re.sub(r"(?m)^  source_systems:.*\n", lambda _: added, text, count=1)
     path.write_text(marked, encoding="utf-8")
     adoption.written.append(path)
 

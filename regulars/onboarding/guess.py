@@ -1,4 +1,4 @@
-"""What a file's columns mean: entity, contract columns, formats. Every guess is checked against the values, and named."""
+"""What a file's columns mean: entity, contract columns, formats. Guesses are checked against the values, and named."""
 
 from __future__ import annotations
 
@@ -329,7 +329,8 @@ def _order_lines(mapping: Mapping, connection) -> None:
     if {"order_id", "line_number"} <= set(columns):
         key = f"{_texts(mapping, 'order_id')}, {_texts(mapping, 'line_number')}"
         doubled = connection.execute(
-            f"select coalesce(sum(n), 0) from (select count(*) as n from {look.view} group by {key} having count(*) > 1)"
+            f"select coalesce(sum(n), 0) from (select count(*) as n from {look.view} "
+            f"group by {key} having count(*) > 1)"
         ).fetchone()[0]
         if doubled > AMOUNT_LIMIT * max(1, _count(connection, look, "true")):
             header = columns.pop("line_number")

@@ -9,15 +9,33 @@ import pyarrow as pa
 
 from regulars.simulator.plan import Plan
 
+# department, category, typical price in yuan, margin rate
 CATEGORIES = (
-    ("Fresh", "Fruit", 12, 0.32), ("Fresh", "Vegetables", 9, 0.3), ("Fresh", "Meat", 38, 0.22), ("Fresh", "Dairy", 16, 0.24),
-    ("Fresh", "Bakery", 11, 0.45), ("Pantry", "Rice and noodles", 22, 0.2), ("Pantry", "Sauces", 15, 0.33),
-    ("Pantry", "Snacks", 10, 0.36), ("Pantry", "Breakfast", 19, 0.28), ("Drinks", "Tea", 45, 0.48),
-    ("Drinks", "Coffee", 52, 0.4), ("Drinks", "Juice", 14, 0.27), ("Drinks", "Wine", 96, 0.35), ("Home", "Cleaning", 21, 0.3),
-    ("Home", "Kitchen", 63, 0.42), ("Home", "Textiles", 88, 0.5), ("Beauty", "Skin care", 118, 0.55),
-    ("Beauty", "Hair care", 42, 0.46), ("Beauty", "Make-up", 75, 0.58), ("Family", "Baby food", 56, 0.19),
-    ("Family", "Nappies", 92, 0.15), ("Family", "Toys", 67, 0.43), ("Family", "Pets", 48, 0.26), ("Family", "School", 18, 0.38),
-)  # fmt: skip
+    ("Fresh", "Fruit", 12, 0.32),
+    ("Fresh", "Vegetables", 9, 0.3),
+    ("Fresh", "Meat", 38, 0.22),
+    ("Fresh", "Dairy", 16, 0.24),
+    ("Fresh", "Bakery", 11, 0.45),
+    ("Pantry", "Rice and noodles", 22, 0.2),
+    ("Pantry", "Sauces", 15, 0.33),
+    ("Pantry", "Snacks", 10, 0.36),
+    ("Pantry", "Breakfast", 19, 0.28),
+    ("Drinks", "Tea", 45, 0.48),
+    ("Drinks", "Coffee", 52, 0.4),
+    ("Drinks", "Juice", 14, 0.27),
+    ("Drinks", "Wine", 96, 0.35),
+    ("Home", "Cleaning", 21, 0.3),
+    ("Home", "Kitchen", 63, 0.42),
+    ("Home", "Textiles", 88, 0.5),
+    ("Beauty", "Skin care", 118, 0.55),
+    ("Beauty", "Hair care", 42, 0.46),
+    ("Beauty", "Make-up", 75, 0.58),
+    ("Family", "Baby food", 56, 0.19),
+    ("Family", "Nappies", 92, 0.15),
+    ("Family", "Toys", 67, 0.43),
+    ("Family", "Pets", 48, 0.26),
+    ("Family", "School", 18, 0.38),
+)
 PER_CATEGORY = 25
 # What each kind of customer looks for: departments weighted up.
 CLUSTERS = (
@@ -27,11 +45,15 @@ CLUSTERS = (
     ("homemaker", {"Home": 5, "Pantry": 2}),
     ("drinks_and_snacks", {"Drinks": 6, "Pantry": 2}),
 )
+# country, region, city, population, income index, climate
 CITIES = (
-    ("CN", "Shanghai", "Shanghai", 24_870_000, 178, "subtropical"), ("CN", "Zhejiang", "Hangzhou", 12_520_000, 151, "subtropical"),
-    ("CN", "Jiangsu", "Suzhou", 12_910_000, 149, "subtropical"), ("CN", "Beijing", "Beijing", 21_860_000, 172, "continental"),
-    ("CN", "Sichuan", "Chengdu", 21_400_000, 112, "subtropical"), ("CN", "Guangdong", "Shenzhen", 17_790_000, 165, "tropical"),
-)  # fmt: skip
+    ("CN", "Shanghai", "Shanghai", 24870000, 178, "subtropical"),
+    ("CN", "Zhejiang", "Hangzhou", 12520000, 151, "subtropical"),
+    ("CN", "Jiangsu", "Suzhou", 12910000, 149, "subtropical"),
+    ("CN", "Beijing", "Beijing", 21860000, 172, "continental"),
+    ("CN", "Sichuan", "Chengdu", 21400000, 112, "subtropical"),
+    ("CN", "Guangdong", "Shenzhen", 17790000, 165, "tropical"),
+)
 FORMATS = ("hypermarket", "supermarket", "convenience")
 
 

@@ -25,6 +25,10 @@ TILL_FAULTS = {
     "order_two_customers": lambda row: [row, _with(_with(row, 1, "2"), 3, "99999998")],
     "amounts_disagree": lambda row: [_with(row, 11, str(float(row[11]) + 50))],
 }
+CONTACT_FAULTS = {
+    "reference_missing": lambda row: [_with(row, 0, "K99")],
+    "unreadable_value": lambda row: [_with(row, 3, "perhaps")],
+}
 CUSTOMER_FAULTS = {
     "unreadable_value": lambda row: [_with(row, 10, "not a day")],
     "required_missing": lambda row: [_with(row, 0, "")],
@@ -42,8 +46,7 @@ def write(plan: Plan, out: Path, connection: duckdb.DuckDBPyConnection) -> None:
     _delimited(plan, out, connection, truth, "till", "customers", CUSTOMER_FAULTS, _own_customer)
     _delimited(
         plan, out, connection, truth, "crm", "campaign_contacts",
-        {"reference_missing": lambda row: [_with(row, 0, "K99")], "unreadable_value": lambda row: [_with(row, 3, "perhaps")]},
-        lambda row, number: _with(row, 1, f"7{number:07d}"),
+        CONTACT_FAULTS, lambda row, number: _with(row, 1, f"7{number:07d}"),
     )  # fmt: skip
     _answers(plan, out, truth)
     with (out / "truth" / "dirty_rows.csv").open("w", newline="") as sink:
@@ -67,9 +70,8 @@ def _delimited(plan, out, connection, truth, system, entity, faults, own, extra=
     files = f"read_csv('{folder}/part-*.csv', all_varchar = true, header = true)"
     total = connection.execute(f"select count(*) from {files}").fetchone()[0]
     dirty = max(len(faults), int(total * plan.dirty_rate))
-    cursor = connection.execute(
-        f"select * from {files} where {'net_sales_amount::double > 0' if extra else 'true'} limit {dirty}"
-    )
+    sold = "net_sales_amount::double > 0" if extra else "true"
+    cursor = connection.execute(f"select * from {files} where {sold} limit {dirty}")
     header = [column[0] for column in cursor.description]
     samples = [["" if value is None else value for value in row] for row in cursor.fetchall()]
     kinds = list(faults)

@@ -1,4 +1,4 @@
-"""What else leaves a trace: sessions, surveys, the call centre, loyalty accounts, marketing, as tables of the contract."""
+"""What else leaves a trace: sessions, surveys, the call centre, loyalty accounts, marketing."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ def sessions(plan: Plan, chunk: int, people: People, day, second, person, order_
     random = plan.random(20, chunk)
     bought = len(day)
     looked = bought * 2
-    who = np.concatenate([person, person[random.integers(0, max(bought, 1), looked)] if bought else person[:0]])
-    when = np.concatenate([day, np.clip(day[random.integers(0, max(bought, 1), looked)] - random.integers(0, 20, looked), 0, None)]
-                          if bought else [day])  # fmt: skip
-    clock = (
-        np.concatenate([np.maximum(second - 900, 0), random.integers(6 * 3600, 86000, looked)]) if bought else second
-    )
+    # Those who bought looked around before, twice as often as they bought.
+    like = random.integers(0, max(bought, 1), looked)
+    before = random.integers(0, 20, looked)
+    who = np.concatenate([person, person[like]])
+    when = np.concatenate([day, np.clip(day[like] - before, 0, None)])
+    clock = np.concatenate([np.maximum(second - 900, 0), random.integers(6 * 3600, 86000, looked)])
     count = len(who)
     known = np.concatenate([np.ones(bought, bool), random.random(count - bought) < 0.67])
     pages = 1 + random.poisson(4, count)

@@ -1,4 +1,4 @@
-"""Orders and their lines: when, by whom, through which channel, what at what price; campaigns that move a few of them."""
+"""Orders and their lines: when, by whom, through which channel, what at what price; and what campaigns move."""
 
 from __future__ import annotations
 

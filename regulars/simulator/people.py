@@ -11,12 +11,24 @@ from scipy import special
 from regulars.simulator.catalogue import CITIES, CLUSTERS
 from regulars.simulator.plan import Plan
 
-FIRST = ("Wei", "Fang", "Min", "Lei", "Jing", "Yan", "Hao", "Li", "Na", "Jun", "Anna", "Ben", "Clara", "David", "Emma",
-         "Felix", "Grace", "Henry", "Ida", "Jack", "Karin", "Leo", "Maria", "Nora", "Oscar", "Paula", "Robert", "Sophie",
-         "Thomas", "William")  # fmt: skip
-LAST = ("Wang", "Li", "Zhang", "Liu", "Chen", "Yang", "Zhao", "Huang", "Zhou", "Wu", "Miller", "Smith", "Becker", "Rossi",
-        "Novak", "Garcia", "Jansen", "Larsen", "Martin", "Dubois", "Keller", "Brown", "Wilson", "Taylor", "Anders")  # fmt: skip
-NICKNAMES = {"Robert": "Bob", "William": "Bill", "Thomas": "Tom", "Maria": "Mia", "Sophie": "Sofie", "Henry": "Harry"}
+FIRST = (
+    "Wei", "Fang", "Min", "Lei", "Jing", "Yan", "Hao", "Li", "Na", "Jun", "Anna", "Ben", "Clara",
+    "David", "Emma", "Felix", "Grace", "Henry", "Ida", "Jack", "Karin", "Leo", "Maria", "Nora", "Oscar",
+    "Paula", "Robert", "Sophie", "Thomas", "William",
+)  # fmt: skip
+LAST = (
+    "Wang", "Li", "Zhang", "Liu", "Chen", "Yang", "Zhao", "Huang", "Zhou", "Wu", "Miller", "Smith",
+    "Becker", "Rossi", "Novak", "Garcia", "Jansen", "Larsen", "Martin", "Dubois", "Keller", "Brown",
+    "Wilson", "Taylor", "Anders",
+)  # fmt: skip
+NICKNAMES = {
+    "Robert": "Bob",
+    "William": "Bill",
+    "Thomas": "Tom",
+    "Maria": "Mia",
+    "Sophie": "Sofie",
+    "Henry": "Harry",
+}
 REASONS = ("price", "product_quality", "service", "moved_away", "competitor")
 INCOME = ("under_60k", "60k_120k", "120k_240k", "over_240k")
 
@@ -89,8 +101,8 @@ def attitude_score(attitude: np.ndarray) -> np.ndarray:
     return 100 * special.ndtr(0.55 * attitude + 0.35)
 
 
-def records(plan: Plan, chunk: int, people: People) -> dict[str, pa.Table]:
-    """Customer records of both systems: till (member numbers with leading zeros) and web (with dirt in second records)."""
+def records(plan: Plan, chunk: int, people: People) -> pa.Table:
+    """What both systems' customer records are made of: one row per person."""
     random = plan.random(2, chunk)
     count = people.count
     given, family = random.integers(0, len(FIRST), count), random.integers(0, len(LAST), count)

@@ -14,7 +14,7 @@ import yaml
 
 from regulars.errors import UserError
 from regulars.simulator import catalogue as goods
-from regulars.simulator import dirt, events, orders, people
+from regulars.simulator import dirt, events, orders, people, queries
 from regulars.simulator.plan import CHUNK, Plan
 
 HOME = """# A simulated retailer: `regulars simulate` wrote this home.
@@ -33,127 +33,6 @@ SYSTEMS = {
     "callcentre": {"time_zone": "Asia/Shanghai", "id_scope": "retail", "customer_scope": "members"},
     "finance": {"time_zone": "Asia/Shanghai", "currency": "CNY", "id_scope": "retail"},
 }
-TILL_LINES = """
-select
-    'T' || order_number || case when is_return then 'R' else '' end as order_id,
-    line_number,
-    ordered_at,
-    case when person >= 0 then lpad(person::varchar, 8, '0') end as customer_id,
-    'P' || lpad(product::varchar, 4, '0') as product_id,
-    'S' || lpad(store::varchar, 3, '0') as store_id,
-    'store' as channel,
-    quantity,
-    price::decimal(18, 2) as unit_price,
-    discount::decimal(18, 2) as discount_amount,
-    coupon::decimal(18, 2) as coupon_discount_amount,
-    net::decimal(18, 2) as net_sales_amount,
-    round(net * 0.13, 2)::decimal(18, 2) as tax_amount,
-    case order_number % 3 when 0 then 'cash' when 1 then 'card' else 'stored_value' end as payment_method,
-    is_return,
-    case when is_return and order_number % 5 > 0 then 'T' || order_number end as return_of_order_id
-from sold
-where is_till
-"""
-WEB_LINES = """
-select
-    'W' || order_number || case when is_return then 'R' else '' end as order_id,
-    line_number,
-    timezone('Asia/Shanghai', ordered_at) as ordered_at,
-    lpad((person + 5)::varchar, 8, '0') as customer_id,
-    'P' || lpad(product::varchar, 4, '0') as product_id,
-    case channel when 1 then 'web' else 'app' end as channel,
-    quantity,
-    round(price * quantity / 7.1, 2)::decimal(18, 2) as gross_sales_amount,
-    round(discount / 7.1, 2)::decimal(18, 2) as discount_amount,
-    (round(price * quantity / 7.1, 2) - round(discount / 7.1, 2))::decimal(18, 2) as net_sales_amount,
-    round(cost / 7.1, 4)::decimal(18, 4) as unit_cost_amount,
-    case order_number % 2 when 0 then 'card' else 'wallet' end as payment_method,
-    is_return,
-    case when is_return then 'W' || order_number end as return_of_order_id,
-    case when order_number % 100 = 7 then 'cancelled' else 'delivered' end as status
-from sold
-where not is_till
-"""
-CUSTOMERS = """
-with named as (
-    select
-        *,
-        case {nickname} else first_name end as nickname
-    from records
-),
-
-versions as (
-    select *, city_number as city_now, registered as valid_from from named
-    union all
-    select *, moved_city as city_now, moved_date as valid_from from named where has_moved and moved_date < last_day
-)
-"""
-TILL_CUSTOMERS = """
-select
-    lpad(person::varchar, 8, '0') as customer_id,
-    valid_from::timestamp as updated_at,
-    first_name,
-    last_name,
-    lower(first_name) || '.' || lower(last_name) || person || '@example.com' as email,
-    phone,
-    street_number || ' Secret Street' as street,
-    cities.city,
-    cities.region,
-    cities.country,
-    birth_date,
-    gender,
-    income_band,
-    case when shares_household then 'H' || household end as household_id,
-    children as has_children,
-    registered::timestamp as registered_at,
-    (['walk_in', 'search', 'social', 'friend'])[channel_number + 1] as acquisition_channel,
-    (8 + channel_number * 6)::decimal(18, 2) as acquisition_cost_amount,
-    case when referrer >= 0 and referrer <> person then lpad(referrer::varchar, 8, '0') end as referrer_customer_id,
-    'CARD' || lpad(person::varchar, 10, '0') as loyalty_card_id,
-    is_member,
-    consent as email_consent,
-    consent and channel_number % 2 = 0 as sms_consent,
-    false as phone_consent
-from versions
-inner join cities on versions.city_now = cities.city_number
-where has_till
-order by person, valid_from
-"""
-# Second records are dirty: nicknames, swapped names, capitals, other ways to write a number.
-WEB_CUSTOMERS = """
-select
-    lpad((person + 5)::varchar, 8, '0') as customer_id,
-    timezone('Asia/Shanghai', valid_from::timestamp) as updated_at,
-    case
-        when not has_till then first_name || ' ' || last_name
-        when typo = 0 then upper(last_name) || ' ' || first_name
-        when typo = 1 then nickname || ' ' || last_name
-        when typo = 2 then left(first_name, 1) || '. ' || last_name
-        when typo = 3 then first_name || ' ' || replace(last_name, 'e', 'ee')
-        else first_name || ' ' || last_name
-    end as full_name,
-    case
-        when has_till and typo = 4 then null
-        when has_till and typo = 5 then upper(lower(first_name) || '.' || lower(last_name) || person || '@example.com')
-        else lower(first_name) || '.' || lower(last_name) || person || '@example.com'
-    end as email,
-    case
-        when has_till and typo in (1, 3) then '+86 ' || left(phone, 3) || '-' || substr(phone, 4, 4) || '-' || right(phone, 4)
-        when has_till and typo = 0 then null
-        else phone
-    end as phone,
-    cities.city,
-    cities.region,
-    cities.country,
-    gender,
-    timezone('Asia/Shanghai', registered::timestamp) as registered_at,
-    (['search', 'social', 'newsletter', 'friend'])[channel_number + 1] as acquisition_channel,
-    consent as email_consent
-from versions
-inner join cities on versions.city_now = cities.city_number
-where has_web
-order by person, valid_from
-"""
 
 
 def simulate(plan: Plan, out: Path, progress: Callable[[str], None] = lambda told: None) -> dict[str, int]:
@@ -258,11 +137,8 @@ class _Writer:
         table = pa.table({"product": product[on], "store": store[on], "day": day[on]})
         self._put(
             "landing/till/promotions.csv",
-            f"select 'P' || lpad(product::varchar, 4, '0') as product_id, 'S' || lpad(store::varchar, 3, '0') as store_id, "
-            f"date '{plan.start}' + day::integer as started_at, date '{plan.start}' + day::integer + 6 as ended_at, "
-            "case when product % 2 = 0 then 'end_cap' end as display, case when product % 3 = 0 then 'front_page' end as mailer "
-            "from t",
-            t=table,
+            queries.PROMOTIONS.format(start=plan.start),
+            promoted=table,
         )
 
     def _chunk(self, chunk: int, first: int, count: int) -> None:
@@ -316,8 +192,8 @@ class _Writer:
                 "is_return": is_return,
             }
         )
-        self._put(f"landing/till/order_lines/{part}.csv", TILL_LINES, sold=sold)
-        self._put(f"landing/web/order_lines/{part}.parquet", WEB_LINES, sold=sold)
+        self._put(f"landing/till/order_lines/{part}.csv", queries.TILL_LINES, sold=sold)
+        self._put(f"landing/web/order_lines/{part}.parquet", queries.WEB_LINES, sold=sold)
 
     def _records(self, chunk: int, part: str, crowd: people.People) -> None:
         records = people.records(self.plan, chunk, crowd)
@@ -330,25 +206,12 @@ class _Writer:
             }
         )
         nicknames = " ".join(f"when first_name = '{name}' then '{short}'" for name, short in people.NICKNAMES.items())
-        start = CUSTOMERS.format(nickname=nicknames).replace("last_day", f"date '{self.plan.end}'")
+        start = queries.CUSTOMERS.format(nickname=nicknames).replace("last_day", f"date '{self.plan.end}'")
         tables = {"records": records, "cities": cities}
-        self._put(f"landing/till/customers/{part}.csv", start + TILL_CUSTOMERS, **tables)
-        self._put(f"landing/web/customers/{part}.parquet", start + WEB_CUSTOMERS, **tables)
-        self._put(
-            f"landing/till/customer_relations/{part}.csv",
-            "select lpad(a.person::varchar, 8, '0') as customer_id, lpad(b.person::varchar, 8, '0') as related_customer_id, "
-            "case when a.person % 4 = 0 then 'family' else 'household' end as relation from records as a inner join records as b "
-            "on a.household = b.household and a.person < b.person where a.shares_household and a.has_till and b.has_till "
-            "order by a.person",
-            **tables,
-        )
-        self._put(
-            f"truth/identities/{part}.parquet",
-            "select 'till' as source_system, lpad(person::varchar, 8, '0') as source_customer_id, person from records "
-            "where has_till union all select 'web', lpad((person + 5)::varchar, 8, '0'), person from records where has_web "
-            "order by all",
-            **tables,
-        )
+        self._put(f"landing/till/customers/{part}.csv", start + queries.TILL_CUSTOMERS, **tables)
+        self._put(f"landing/web/customers/{part}.parquet", start + queries.WEB_CUSTOMERS, **tables)
+        self._put(f"landing/till/customer_relations/{part}.csv", queries.RELATIONS, **tables)
+        self._put(f"truth/identities/{part}.parquet", queries.IDENTITIES, **tables)
 
     def _events(self, chunk, part, crowd, placed, bought, last_day, has_left) -> None:
         plan = self.plan
@@ -368,22 +231,12 @@ class _Writer:
             ("survey", "survey_responses", "jsonl", answers),
             ("callcentre", "service_cases", "tsv", cases),
         ):
-            columns = "* exclude (person, is_member)"
-            join = "from t inner join member using (person)"
-            number = "lpad(person::varchar, 8, '0') as customer_id"
-            self._put(
-                f"landing/{system}/{entity}/{part}.{form}",
-                f"select {number}, {columns} {join} where is_member",
-                t=table,
-                member=member,
-            )
-            number = "lpad((person + 5)::varchar, 8, '0') as customer_id"
-            self._put(
-                f"landing/web/{entity}/{part}.parquet",
-                f"select {number}, {columns} {join} where not is_member",
-                t=table,
-                member=member,
-            )
+            for target, shift, condition in (
+                (f"{system}/{entity}/{part}.{form}", 0, "is_member"),
+                (f"web/{entity}/{part}.parquet", 5, "not is_member"),
+            ):
+                query = queries.EVENTS.format(shift=shift, condition=condition)
+                self._put(f"landing/{target}", query, events=table, member=member)
         web = np.flatnonzero(~placed.is_till)
         visits = events.sessions(plan, chunk, crowd, placed.day[web], placed.second[web], placed.person[web],
                                  np.char.add("W", placed.number[web].astype(str)))  # fmt: skip
@@ -403,12 +256,7 @@ class _Writer:
             placed.number[till],
             net[till],
         )
-        self._put(
-            f"landing/loyalty/loyalty_transactions/{part}.csv.gz",
-            "select transaction_id, lpad(person::varchar, 8, '0') as customer_id, occurred_at, account, event, points, amount, "
-            "'T' || order_id as order_id from t",
-            t=bookings,
-        )
+        self._put(f"landing/loyalty/loyalty_transactions/{part}.csv.gz", queries.BOOKINGS, bookings=bookings)
 
     def _contacts(self, part, crowd, reached, placed, bought) -> None:
         random = self.plan.random(15, crowd.first)
@@ -430,9 +278,7 @@ class _Writer:
                 "cost_amount": np.where(reached.is_control, 0, 0.8),
             }
         )
-        number = "'K' || campaign as campaign_id, lpad(person::varchar, 8, '0') as customer_id"
-        query = f"select {number}, * exclude (campaign, person) from t order by campaign, person"
-        self._put(f"landing/crm/campaign_contacts/{part}.csv", query, t=table)
+        self._put(f"landing/crm/campaign_contacts/{part}.csv", queries.CONTACTS, contacts=table)
         redeemed = np.flatnonzero(bought.coupon > 0)
         redeemed = redeemed[placed.is_till[bought.order[redeemed]]]
         order = bought.order[redeemed]
@@ -445,8 +291,4 @@ class _Writer:
                 "discount_amount": bought.coupon[redeemed],
             }
         )
-        query = (
-            "select 'C' || campaign as coupon_id, 'K' || campaign as campaign_id, lpad(person::varchar, 8, '0') as customer_id, "
-            "redeemed_at, 'T' || number as order_id, discount_amount from t order by redeemed_at, person"
-        )
-        self._put(f"landing/crm/coupon_redemptions/{part}.csv", query, t=table)
+        self._put(f"landing/crm/coupon_redemptions/{part}.csv", queries.REDEMPTIONS, redemptions=table)

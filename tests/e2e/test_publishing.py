@@ -40,6 +40,7 @@ print(json.dumps({"reads": reads, "versions": len(versions)}))
 """
 
 
+@pytest.mark.prove
 def test_readers_see_the_old_or_the_new_version_whole(place, tmp_path):
     stop = tmp_path / "stop"
     place.land("shop/order_lines.csv", orders(50))

@@ -143,7 +143,7 @@ steps as (
 
     select
         totals.source_system,
-        'readable order lines to accepted order lines' as layer,
+        'readable order lines to accepted rows' as layer,
         'quantity' as measure,
         totals.landed_quantity as in_amount,
         coalesce(accepted_lines.quantity, 0) as out_amount,
@@ -152,6 +152,24 @@ steps as (
     from totals
     left join accepted_lines
         on totals.source_system = accepted_lines.source_system
+    {%- for measure, name in {'rows': 'row_count', 'quantity': 'quantity'}.items() %}
+
+    union all
+
+    select
+        accepted_lines.source_system,
+        'accepted rows to order lines' as layer,
+        '{{ measure }}' as measure,
+        accepted_lines.{{ name }} as in_amount,
+        coalesce(lines.{{ name }}, 0) as out_amount,
+        totals.cancelled_{{ name }} as explained_amount,
+        'cancelled lines' as explanation
+    from accepted_lines
+    inner join totals
+        on accepted_lines.source_system = totals.source_system
+    left join lines
+        on accepted_lines.source_system = lines.source_system
+    {%- endfor %}
     {%- for measure, name in line_measures.items() %}
 
     union all

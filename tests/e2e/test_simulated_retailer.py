@@ -1,0 +1,184 @@
+"""The simulated retailer with 5 % dirty rows: every row has its planted fate, nothing is lost, nothing personal leaves."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import duckdb
+import pytest
+from conftest import call, call_here
+
+from regulars.simulator import Plan, simulate
+
+pytestmark = pytest.mark.e2e
+
+# Relations that tell of files and runs, not of the retailer.
+OF_FILES = {"quality.load_history", "quality.quarantined_rows", "quality.run_info", "quality.check_results"}
+
+
+@pytest.fixture(scope="module")
+def retailer(new_place):
+    place = new_place("retailer")
+    written = call_here(
+        "simulate", "--out", place.root, "--customers", "1500", "--months", "18", "--seed", "5", "--dirty-rate", "0.05"
+    )
+    assert written.exit == 0, written.text
+    outcome = place.refresh_here()
+    assert outcome.exit == 0, outcome.messages
+    return place
+
+
+def test_every_planted_row_has_its_fate_and_no_other_row_does(retailer):
+    with (retailer.root / "truth" / "dirty_rows.csv").open(newline="") as file:
+        planted = list(csv.DictReader(file))
+    refused = {(row["file"], int(row["line"]), row["reason"]) for row in planted if row["fate"] == "quarantined"}
+    assert len({reason for *_, reason in refused}) == 12
+    assert set(retailer.query("select file, line, reason from quality.quarantined_rows")) == refused
+    set_aside = retailer.query("select sum(duplicates), sum(superseded) from quality.load_history")
+    fates = [row["fate"] for row in planted]
+    assert set_aside == [(fates.count("duplicate"), fates.count("supersedes"))]
+    assert fates.count("accepted") > 0
+
+
+def test_nothing_is_lost_from_layer_to_layer(retailer):
+    assert retailer.query("select * from quality.reconciliation where difference_amount is distinct from 0") == []
+    measures = {row[0] for row in retailer.query("select distinct measure from quality.reconciliation")}
+    assert measures == {"rows", "quantity", "gross_sales_amount", "net_sales_amount"}
+    sources = retailer.query("select source_system, sum(explained_amount) from quality.reconciliation"
+                             " where layer = 'landed order lines to order lines' and measure = 'net_sales_amount' group by 1")  # fmt: skip
+    assert all(amount != 0 for _, amount in sources), "dirty rows, cancelled lines and dollars explain something"
+
+
+def test_no_relation_is_empty(retailer):
+    with duckdb.connect(str(retailer.warehouse.resolve()), read_only=True) as connection:
+        tables = connection.execute("select schema_name || '.' || table_name from duckdb_tables()").fetchall()
+        empty = [name for (name,) in tables if connection.execute(f"select count(*) from {name}").fetchone() == (0,)]
+    assert empty == []
+    assert retailer.query("select relation from quality.coverage where not is_available") == []
+
+
+def test_nothing_personal_is_published(retailer):
+    personal = personal_values(retailer.landing)
+    assert len(personal) > 3000
+    with duckdb.connect(str(retailer.warehouse.resolve()), read_only=True) as connection:
+        connection.execute("create temp table personal as select unnest($1) as value", [sorted(personal)])
+        columns = connection.execute(
+            "select schema_name, table_name, column_name from duckdb_columns() where not internal and data_type = 'VARCHAR'"
+            " and schema_name not in ('main', 'temp')"
+        ).fetchall()
+        assert len(columns) > 100
+        for schema, table, column in columns:
+            found = connection.execute(
+                f"select value from personal inner join {schema}.{table} as t on t.{column} = value limit 1"
+            ).fetchall()
+            assert found == [], f"{schema}.{table}.{column}"
+    # As text in any file: pages, manifest, database, Parquet.
+    telling = [value.encode() for value in personal if "@" in value or " " in value or len(value) > 10]
+    some = [
+        *telling[:: max(1, len(telling) // 400)],
+        b"Secret Street",
+        b"Freitext-Geheim",
+        b"Kommentar-Vertraulich",
+        b"Heimlich",
+    ]
+    for path in retailer.root.glob("versions/**/*"):
+        if path.is_file():
+            content = path.read_bytes()
+            assert not any(value in content for value in some), path
+
+
+def personal_values(landing: Path) -> set[str]:
+    """Names, numbers, addresses and free text that were landed, in sound rows and in spoilt ones."""
+    found: set[str] = set()
+    with (landing / "till" / "customers" / "zz-dirty.csv").open(newline="") as dirty:
+        rows = list(csv.DictReader(dirty))
+    rows += (
+        duckdb.sql(f"select * from read_csv('{landing}/till/customers/part-*.csv', all_varchar = true)")
+        .df()
+        .to_dict("records")
+    )
+    for row in rows:
+        found |= {
+            row["email"],
+            row["phone"],
+            row["street"],
+            row["loyalty_card_id"],
+            f"{row['first_name']} {row['last_name']}",
+        }
+        found.add(row["customer_id"])
+    web = duckdb.sql(f"select full_name, email, phone, customer_id from '{landing}/web/customers/*.parquet'").fetchall()
+    found |= {value for row in web for value in row}
+    for path in (landing / "survey" / "survey_responses").glob("*.jsonl"):
+        found |= {json.loads(line).get("comment") for line in path.open(encoding="utf-8")}
+    return {value for value in found if value}
+
+
+def test_order_and_splitting_of_files_do_not_matter(new_place):
+    """The same rows shuffled, in other files, and refreshed twice: the same warehouse, row for row."""
+    one, other = new_place("one"), new_place("other")
+    simulate(Plan(400, 9, 11), one.root)
+    simulate(Plan(400, 9, 11), other.root)
+    for path in sorted(other.landing.glob("*/*/part-0000.*")):
+        shuffled(path)
+    for place in (one, other):
+        outcome = place.refresh_here()
+        assert outcome.exit == 0, outcome.messages
+    first = contents(one)
+    assert len(first) > 20
+    assert first == contents(other)
+    assert one.refresh_here(full=True).exit == 0
+    assert contents(one) == first
+
+
+def shuffled(path: Path) -> None:
+    """Rows of a file in another order, in two files of other names."""
+    form = path.name.split(".", 1)[1]
+    source = f"read_csv('{path}', all_varchar = true)" if form.startswith(("csv", "tsv")) else f"'{path}'"
+    source = f"read_json('{path}', format = 'newline_delimited')" if form == "jsonl" else source
+    options = {"csv": "header", "csv.gz": "header, compression gzip", "tsv": "header, delimiter '\\t'"}.get(form, "")
+    kind = {"jsonl": "json", "parquet": "parquet"}.get(form, "csv")
+    with duckdb.connect() as connection:
+        connection.execute(f"create table t as select * from {source}")
+        connection.execute("create table numbered as select *, row_number() over (order by hash(t)) as place from t")
+        for half, name in ((0, "b"), (1, "a")):
+            target = path.with_name(f"{name}.{form}")
+            connection.execute(
+                f"copy (select * exclude (place) from numbered where place % 2 = {half} order by place desc) "
+                f"to '{target}' (format {kind}{', ' + options if options else ''})"
+            )
+    path.unlink()
+
+
+def contents(place) -> dict[str, tuple]:
+    with duckdb.connect(str(place.warehouse.resolve()), read_only=True) as connection:
+        tables = [
+            row[0]
+            for row in connection.execute("select schema_name || '.' || table_name from duckdb_tables()").fetchall()
+        ]
+        return {
+            name: connection.execute(
+                f"select count(*), md5(string_agg(t::varchar, '|' order by t::varchar)) from {name} as t"
+            ).fetchone()
+            for name in tables
+            if name not in OF_FILES
+        }
+
+
+@pytest.mark.prove
+def test_reconciled_together_with_complete_journey(new_place):
+    place = new_place("together")
+    simulate(Plan(3000, 24, 2, dirty_rate=0.05), place.root)
+    assert call("demo", "--home", place.root).exit == 0
+    days = "\n".join(f"2017-{month:02d}-{day:02d},USD,6.75" for month in range(1, 13) for day in range(1, 32))
+    valid = [
+        line
+        for line in days.splitlines()
+        if not line.startswith(("2017-02-29", "2017-02-3", "2017-04-31", "2017-06-31", "2017-09-31", "2017-11-31"))
+    ]
+    place.land("finance/exchange_rates/2017.csv", "rate_date,currency,rate\n" + "\n".join(valid) + "\n")
+    outcome = place.refresh_here()
+    assert outcome.exit == 0, outcome.messages
+    assert place.query("select * from quality.reconciliation where difference_amount is distinct from 0") == []
+    assert len(place.query("select distinct source_system from quality.reconciliation")) > 5
