@@ -39,7 +39,7 @@ needed as (
     where
         source_systems.foreign_currency is not null
         and coalesce(null, {{ contract_columns(entity, having='money') | join(', ') if execute }}) is not null
-    group by 1, 2, 3, 4
+    group by incoming.source_system, source_systems.foreign_currency, {{ money_day(entity) }}
     {%- endfor %}
 )
 
