@@ -190,17 +190,13 @@ def quarantine_list(
     if not groups:
         console.print("Nothing is in quarantine.")
         return
-    table = Table("rows", "file", "lines", "reason", "what to do", box=None)
     for group in groups:
         more = ", …" if group.row_count > len(group.lines) else ""
-        table.add_row(
-            str(group.row_count),
-            escape(group.file),
-            ", ".join(map(str, group.lines)) + more,
-            escape((group.label_zh if chinese else group.label_en) or group.reason),
-            escape((group.remedy_zh if chinese else group.remedy_en) or ""),
-        )
-    console.print(table)
+        lines = ", ".join(map(str, group.lines)) + more
+        reason = (group.label_zh if chinese else group.label_en) or group.reason
+        remedy = (group.remedy_zh if chinese else group.remedy_en) or ""
+        console.print(f"[bold]{escape(group.file)}[/]: {group.row_count} rows, lines {lines}: {escape(reason)}")
+        console.print(f"  [dim]{escape(remedy)}[/]")
 
 
 @quarantine_app.command("export")

@@ -49,6 +49,7 @@ def examine(home: Home) -> list[Finding]:
         _settings,
         _writable,
         _landing,
+        _databases,
         _lock,
         _key,
         _published,
@@ -142,6 +143,14 @@ def _landing(home: Home) -> Finding:
             "Put one at <source_system>/order_lines.csv.",
         )
     return Finding("ok", "landing zone", f"{len(files)} files in {home.landing}")
+
+
+def _databases(home: Home) -> Finding:
+    unset = [settings.connection for settings in home.databases.values() if not os.environ.get(settings.connection)]
+    if unset:
+        return Finding("wrong", "databases", f"not set: {', '.join(unset)}", "Set these environment variables.")
+    tables = sum(len(settings.tables) for settings in home.databases.values())
+    return Finding("ok", "databases", f"{tables} tables in sources.yml" if tables else "none")
 
 
 def _lock(home: Home) -> Finding:

@@ -64,6 +64,16 @@ def test_every_code_has_a_label_in_both_languages():
     assert used <= told
 
 
+def test_the_list_of_entities_is_the_contract_s():
+    contract = yaml.safe_load((PROJECT / "models/staging/canonical/_sources.yml").read_text())
+    listed = re.search(
+        r"macro contract_entities.*?do return\(\[(.*?)\]\)", (PROJECT / "macros/contract.sql").read_text(), re.DOTALL
+    )
+    assert sorted(re.findall(r"'(\w+)'", listed[1])) == sorted(
+        table["name"] for table in contract["sources"][0]["tables"]
+    )
+
+
 def test_the_names_of_dbt_and_dagster_that_we_lean_on_are_there():
     from dagster_dbt.core.dbt_cli_event import DbtCoreCliEventMessage
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
