@@ -106,9 +106,10 @@ select 1 as source_system
   {%- endif -%}
 {% endmacro %}
 
-{% macro settled_rows(entity) %}
+{% macro settled_rows(entity, as_landed=[]) %}
   {# Accepted rows of an entity with their source system's id_scope and time_zone, amounts in the reporting currency,
-     and what the contract says an empty column means. Where a rate is missing the amount is NULL; a gate says so. #}
+     and what the contract says an empty column means. Where a rate is missing the amount is NULL; a gate says so.
+     as_landed: money columns wanted as they came too, with their foreign_currency, to convert on another day. #}
   {%- set incoming = ref('int_' ~ entity ~ '__unioned') -%}
   {%- set exceptional = ref('int_' ~ entity ~ '__exceptions') -%}
   {%- set rates = ref('int_exchange_rates') -%}
@@ -129,6 +130,10 @@ select 1 as source_system
         {%- else -%}
         incoming.{{ name }}
         {%- endif -%}
+    {%- endfor %}
+    {%- for name in as_landed %},
+        incoming.{{ name }} as landed_{{ name }},
+        source_systems.foreign_currency
     {%- endfor %}
     from {{ incoming }} as incoming
     inner join {{ systems }} as source_systems

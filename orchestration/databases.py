@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -43,11 +44,11 @@ class Extraction:
 
 @dataclass(frozen=True)
 class _Reached:
-    """How far a table was read: the highest cursor, and which rows stand at it."""
+    """How far a table was read: the highest cursor, and which rows stand at it, each how often."""
 
     sequence: int
     cursor: Any
-    rows_at_cursor: frozenset[str]
+    rows_at_cursor: Counter[str]
 
 
 def extract_all(home: Home) -> Iterator[Extraction]:
@@ -81,6 +82,7 @@ def _extract(home: Home, system: str, settings: DatabaseSettings, name: str, tab
     try:
         if address.startswith("postgresql://"):
             address = address.replace("postgresql://", "postgresql+psycopg://", 1)
+        _check_address(sqlalchemy, address, settings, home)
         engine = sqlalchemy.create_engine(address, poolclass=sqlalchemy.pool.NullPool, hide_parameters=True)
         # When reading stops halfway dlt leaves a transaction open: it would hold its locks.
         opened: list = []
@@ -89,7 +91,7 @@ def _extract(home: Home, system: str, settings: DatabaseSettings, name: str, tab
             file, rows = _read(engine, settings, name, table, folder)
         finally:
             for connection in opened:
-                if not connection.closed:
+                if not getattr(connection, "closed", False):
                     connection.rollback()
             engine.dispose()
     except UserError:
@@ -102,6 +104,22 @@ def _extract(home: Home, system: str, settings: DatabaseSettings, name: str, tab
             remedy="Check that the database is up, its address, permissions, and the names given.",
         ) from None
     return Extraction(system, name, file, rows)
+
+
+def _check_address(sqlalchemy, address: str, settings: DatabaseSettings, home: Home) -> None:
+    """An address that is taken apart wrongly would show parts of its password in other errors."""
+    try:
+        parts = sqlalchemy.engine.make_url(address)
+        is_sound = "@" not in (parts.host or "")
+    except Exception:
+        is_sound = False
+    if not is_sound:
+        raise UserError(
+            f"the address in {settings.connection} can't be read",
+            file=str(home.databases_file),
+            column="connection",
+            remedy="Write postgresql://user:password@host/name, and @ : / ? # in the password as %40 %3A %2F %3F %23.",
+        )
 
 
 def _innermost(error: BaseException) -> BaseException:
@@ -117,7 +135,7 @@ def _reached(folder: Path) -> _Reached | None:
     if not files:
         return None
     said = json.loads(parquet.read_metadata(files[-1]).metadata[FOOTER])
-    return _Reached(said["sequence"], _decoded(said["cursor"]), frozenset(said["rows_at_cursor"]))
+    return _Reached(said["sequence"], _decoded(said["cursor"]), Counter(said["rows_at_cursor"]))
 
 
 def _read(engine, settings: DatabaseSettings, name: str, table: DatabaseTable, folder: Path) -> tuple[Path | None, int]:
@@ -142,7 +160,8 @@ def _read(engine, settings: DatabaseSettings, name: str, table: DatabaseTable, f
         ),
     )
     top = before.cursor if before else None
-    at_top = set(before.rows_at_cursor) if before else set()
+    at_top = Counter(before.rows_at_cursor) if before else Counter()
+    seen = Counter(at_top)
     rows, writer = 0, None
     sequence = before.sequence + 1 if before else 1
     part, whole = folder / f".{sequence:08d}.part", folder / f"{sequence:08d}.parquet"
@@ -150,20 +169,20 @@ def _read(engine, settings: DatabaseSettings, name: str, table: DatabaseTable, f
         with closing(iter(resource)) as chunks:
             for chunk in chunks:
                 _check_cursor(chunk, table.cursor)
-                fresh = _unseen(chunk, table.cursor, before)
+                fresh = _unseen(chunk, table.cursor, before, seen)
                 if not fresh.num_rows:
                     continue
                 highest = compute.max(fresh[table.cursor]).as_py()
                 if top is None or highest > top:
-                    top, at_top = highest, set()
+                    top, at_top = highest, Counter()
                 if highest == top:
-                    at_top |= set(_marks(fresh.filter(_at(fresh, table.cursor, top))))
+                    at_top += Counter(_marks(fresh.filter(_at(fresh, table.cursor, top))))
                 writer = writer or parquet.ParquetWriter(part, fresh.schema, compression="zstd")
                 writer.write_table(fresh.cast(writer.schema))
                 rows += fresh.num_rows
         if writer is None:
             return None, 0
-        footer = {"sequence": sequence, "cursor": _encoded(top), "rows_at_cursor": sorted(at_top)}
+        footer = {"sequence": sequence, "cursor": _encoded(top), "rows_at_cursor": dict(sorted(at_top.items()))}
         writer.add_key_value_metadata({FOOTER: json.dumps(footer).encode()})
         writer.close()
         with part.open("rb+") as file:
@@ -240,8 +259,11 @@ def _at(chunk, cursor: str, value):
     return compute.equal(chunk[cursor], pyarrow.scalar(value, chunk[cursor].type))
 
 
-def _unseen(chunk, cursor: str, before: _Reached | None):
-    """Rows not read before: the query begins at the last cursor, where some rows were read already."""
+def _unseen(chunk, cursor: str, before: _Reached | None, seen: Counter[str]):
+    """Rows not read before: the query begins at the last cursor, where some rows were read already.
+
+    seen: rows read before and not met again yet; equal rows may rightly be there several times.
+    """
     import pyarrow
     import pyarrow.compute as compute
 
@@ -251,7 +273,11 @@ def _unseen(chunk, cursor: str, before: _Reached | None):
     if not compute.any(boundary).as_py():
         return chunk
     here = chunk.filter(boundary)
-    new = pyarrow.array([mark not in before.rows_at_cursor for mark in _marks(here)], pyarrow.bool_())
+    new = []
+    for mark in _marks(here):
+        new.append(seen[mark] == 0)
+        seen[mark] -= seen[mark] > 0
+    new = pyarrow.array(new, pyarrow.bool_())
     return pyarrow.concat_tables([here.filter(new), chunk.filter(compute.invert(boundary))])
 
 

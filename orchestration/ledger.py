@@ -143,6 +143,9 @@ class Ledger:
                 f"this file can't be read: {error.strerror}", file=landed.file, remedy="Make it readable."
             ) from error
         if self._is_withdrawn(landed.file, content_hash):
+            # Whatever lay there in between gave way to a content that does not count.
+            with self._connect() as connection:
+                connection.execute("update loads set is_withdrawn = 1 where file = ?", (landed.file,))
             return None
         parts = f"{landed.source_system}|{entity}|{content_hash}|" + reading.reader_hash_parts(
             landed.table, settings, zone
@@ -247,12 +250,13 @@ class Ledger:
     def restore(self, file: str) -> int:
         """Undo withdraw: the file's newest content counts again; returns how many loads came back."""
         with self._connect() as connection:
-            connection.execute("delete from withdrawals where file = ?", (file,))
-            return connection.execute(
+            forgotten = connection.execute("delete from withdrawals where file = ?", (file,)).rowcount
+            returned = connection.execute(
                 "update loads set is_withdrawn = 0 where load_id = (select max(load_id) from loads where file = ?)"
                 " and is_withdrawn",
                 (file,),
             ).rowcount
+            return max(forgotten, returned)
 
     def correct(self, rows: Iterable[tuple[int, int]], corrected_file: str) -> None:
         """Remember that quarantined rows (content, line) are delivered anew by a file of the landing zone."""
@@ -261,6 +265,12 @@ class Ledger:
                 "insert or ignore into corrections values (?, ?, ?)",
                 [(file_id, line, corrected_file) for file_id, line in rows],
             )
+
+    def corrected_places(self) -> set[tuple[int, int]]:
+        """Rows (content, line) that were taken back already, by files that still lie in the landing zone."""
+        with self._connect() as connection:
+            rows = connection.execute("select * from corrections").fetchall()
+        return {(row["file_id"], row["line"]) for row in rows if self.home.landed(row["corrected_file"]).exists()}
 
     def corrections(self) -> list[sqlite3.Row]:
         """Rows that a file which counts delivers anew: content and line."""

@@ -13,7 +13,7 @@ import duckdb
 from orchestration.contract import Table
 from orchestration.ledger import Ledger
 from orchestration.reading import text
-from orchestration.reading.base import identifier, pointer, quoted
+from orchestration.reading.base import identifier, located, pointer, quoted
 from orchestration.warehouse import RESTRICTED, Warehouse
 from regulars.errors import UserError
 from regulars.home import Home
@@ -102,14 +102,18 @@ class Quarantine:
         return written
 
     def _rows(self, table: Table, system: str) -> str:
+        comma = Ledger(self.home).settings()[system].decimal_separator == ","
+
         def said(column) -> str:
             value = f"raw.{identifier(column.name)}"
+            if comma and column.data_type.startswith("decimal"):
+                return f"replace(cast({value} as varchar), '.', ',')"
             # Instants are stored in UTC: say so, or the source's zone would shift them when they come back.
             return f"{value} || '+00'" if column.data_type == "timestamptz" else f"cast({value} as varchar)"
 
         columns = ", ".join(
             f"coalesce({said(column)}, rejected.content ->> {quoted(pointer(column.name))}) "
-            f"as {identifier(column.name)}"
+            f"as {identifier(column.header)}"
             for column in table.columns
         )
         return f"""
@@ -149,7 +153,7 @@ class Quarantine:
             try:
                 connection.execute(
                     "create temp table corrected as "
-                    f"select * from read_csv({quoted(readable)}, all_varchar = true, header = true, quote = '\"')"
+                    f"select * from read_csv({located(readable)}, all_varchar = true, header = true, quote = '\"')"
                 )
             except duckdb.Error as error:
                 raise UserError(
@@ -158,7 +162,7 @@ class Quarantine:
                     remedy="Save it as CSV, with the columns that were exported.",
                 ) from error
             names = [row[0] for row in connection.execute("describe corrected").fetchall()]
-            missing = [name for name in ("_source_system", "_entity", "_file", "_line") if name not in names]
+            missing = [name for name in ("_file", "_line") if name not in names]
             if missing:
                 raise UserError(
                     "this column tells which row is corrected, and is not there",
@@ -166,19 +170,20 @@ class Quarantine:
                     column=missing[0],
                     remedy="Correct a file that `regulars quarantine export` wrote, and keep its first columns.",
                 )
-            self._refuse_strangers(connection, path)
+            self._refuse_strangers(connection, path, ledger)
             return [
                 self._put(connection, system, table, names, path, ledger)
-                for system, table in self._tables(connection, path, tables)
+                for system, table in self._tables(connection, tables)
             ]
 
     @staticmethod
-    def _refuse_strangers(connection, path: Path) -> None:
+    def _refuse_strangers(connection, path: Path, ledger: Ledger) -> None:
         connection.execute(
             f"""
             create temp table places as
             select
-                corrected._source_system, corrected._entity, loads._file_id, rows.line, corrected._file, corrected._line
+                loads.source_system, loads.source, loads.entity, loads._file_id, rows.line,
+                corrected._file, corrected._line
             from corrected
             left join {RESTRICTED}.control__loads as loads on corrected._file = loads.file and loads.is_current
             left join {EXCEPTIONS} as rows
@@ -196,12 +201,25 @@ class Quarantine:
                 remedy="Export again: the file was loaded anew, or the row was corrected before.",
             )
 
+        twice = connection.execute(
+            "select _file, _line from places group by all having count(*) > 1 order by all limit 1"
+        ).fetchone()
+        places = connection.execute("select _file, _line, _file_id, line from places order by all").fetchall()
+        taken = ledger.corrected_places()
+        again = twice or next(((file, line) for file, line, *place in places if tuple(place) in taken), None)
+        if again:
+            raise UserError(
+                f"row {again[1]} of {again[0]} is {'here twice' if twice else 'taken back already'}",
+                file=str(path),
+                remedy="Keep one of them."
+                if twice
+                else "Refresh first; or remove the corrected-… file from the landing zone.",
+            )
+
     @staticmethod
-    def _tables(connection, path: Path, tables: Sequence[Table]) -> list[tuple[str, Table]]:
-        loaded = connection.execute(
-            f"select distinct places._source_system, loads.source, places._entity from places inner join "
-            f"{RESTRICTED}.control__loads as loads on places._file_id = loads._file_id order by all"
-        ).fetchall()
+    def _tables(connection, tables: Sequence[Table]) -> list[tuple[str, Table]]:
+        query = "select distinct source_system, source, entity from places order by all"
+        loaded = connection.execute(query).fetchall()
         known = {(table.source, table.name): table for table in tables}
         return [(system, known[source, entity]) for system, source, entity in loaded]
 
@@ -213,10 +231,11 @@ class Quarantine:
         mark = hashlib.sha256(path.read_bytes()).hexdigest()[:8]
         target = self.home.landing / system / table.name / f"corrected-{mark}.parquet"
         target.parent.mkdir(parents=True, exist_ok=True)
-        where = f"where _source_system = {quoted(system)} and _entity = {quoted(table.name)}"
+        where = f"where source_system = {quoted(system)} and entity = {quoted(table.name)}"
         part = target.with_name(f".{target.name}.part")
         count = connection.execute(
-            f"copy (select {texts} from corrected {where}) to {quoted(part)} (format parquet)"
+            f"copy (select {texts} from corrected inner join places using (_file, _line) {where}) "
+            f"to {quoted(part)} (format parquet)"
         ).fetchone()[0]
         rows = connection.execute(f"select _file_id, line from places {where}").fetchall()
         ledger.correct(rows, target.relative_to(self.home.landing).as_posix())

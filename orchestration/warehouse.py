@@ -11,7 +11,7 @@ import duckdb
 
 from orchestration.contract import Table
 from orchestration.ledger import Ledger
-from orchestration.reading.base import identifier, quoted
+from orchestration.reading.base import identifier, located, quoted
 from regulars.errors import UserError
 from regulars.home import Home
 
@@ -73,9 +73,9 @@ class Warehouse:
         places: dict[tuple[str, str], list[str]] = {}
         for load in loads:
             raw = ledger.raw_files(load["source_system"], load["entity"], load["file_id"])
-            places.setdefault((load["source_system"], "file_row_number"), []).append(quoted(raw.typed))
+            places.setdefault((load["source_system"], "file_row_number"), []).append(located(raw.typed))
             if raw.recovered.exists():
-                places.setdefault((load["source_system"], "-1 - file_row_number"), []).append(quoted(raw.recovered))
+                places.setdefault((load["source_system"], "-1 - file_row_number"), []).append(located(raw.recovered))
         for (name, row), files in places.items():
             system = f"{quoted(name)} as source_system, " if table.is_canonical else ""
             parts.append(
@@ -98,7 +98,7 @@ class Warehouse:
     def create_rejects_relation(self, name: str, columns: Sequence[tuple[str, str]], ledger: Ledger) -> None:
         """(Re)create the relation of all rows that the reader could not read, of current loads."""
         files = [
-            quoted(path)
+            located(path)
             for load in ledger.loads()
             if load["status"] == "current"
             for path in [ledger.raw_files(load["source_system"], load["entity"], load["file_id"]).rejects]

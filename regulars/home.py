@@ -227,7 +227,7 @@ def landed_paths(landing: Path) -> list[Path]:
     paths = []
     for folder, names, files in os.walk(landing, onerror=refuse, followlinks=True):
         names[:] = sorted(name for name in names if not name.startswith("."))
-        paths += [Path(folder) / name for name in sorted(files) if not name.startswith(".")]
+        paths += [Path(folder) / name for name in sorted(files) if not name.startswith((".", "~$"))]
     return paths
 
 

@@ -22,6 +22,19 @@ def _known_zone(name: str | None) -> str | None:
     return name
 
 
+def _sound_date_format(form: str | None) -> str | None:
+    if form is not None:
+        import duckdb
+
+        try:
+            told = duckdb.execute("select strftime(timestamp '2024-12-31 13:05:00', $1)", [form]).fetchone()[0]
+        except duckdb.Error as error:
+            raise ValueError(f"'{form}' is no date format; write one like %d.%m.%Y or %m/%d/%Y %H:%M") from error
+        if "%" not in form or told == form:
+            raise ValueError(f"'{form}' is no date format; write one like %d.%m.%Y or %m/%d/%Y %H:%M")
+    return form
+
+
 class _Settings(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
@@ -64,6 +77,7 @@ class SourceSettings(_Settings):
     lines_without_number: Literal["append"] = "append"
 
     _zone = field_validator("time_zone")(_known_zone)
+    _date = field_validator("date_format")(_sound_date_format)
 
 
 class DatabaseTable(_Settings):

@@ -36,10 +36,22 @@ last_days as (
     from last_lines
     inner join source_systems
         on last_lines.source_system = source_systems.source_system
+),
+
+-- Where nothing was ever sold, figures are of the last day on which anything was loaded.
+loads as (
+    select max(event_limit_date) as day_after
+    from {{ source('control', 'loads') }}
+    where is_current
 )
 
 select
-    cast(coalesce(run.requested_as_of_date, last_days.order_date) as date) as as_of_date,
+    cast(coalesce(
+        run.requested_as_of_date,
+        last_days.order_date,
+        {{ add_days('loads.day_after', -1) }}
+    ) as date) as as_of_date,
     last_days.order_date as last_data_date
 from run
 cross join last_days
+cross join loads

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -72,6 +73,11 @@ def quoted(text: object) -> str:
     return "'" + str(text).replace("'", "''") + "'"
 
 
+def located(path: Path) -> str:
+    """A path as a SQL text literal for the engine's readers, which take brackets and stars for a pattern."""
+    return quoted(re.sub(r"([*?\[])", r"[\1]", str(path)))
+
+
 def identifier(name: str) -> str:
     """A quoted SQL identifier."""
     return '"' + name.replace('"', '""') + '"'
@@ -136,18 +142,26 @@ def first_fault(unreadable: dict[str, str]) -> str:
     return f"case {cases} when false then '' end"
 
 
-def write_text_rows(task: Task, source: str, given: dict[str, str], content: str) -> tuple[int, int]:
+def write_text_rows(
+    task: Task, source: str, given: dict[str, str], content: str, native: dict[str, str] | None = None
+) -> tuple[int, int]:
     """Type a relation of text values; returns rows typed and rows set aside.
 
     Args:
         source: SQL of rows with `line` (1-based, rising), `broken` (true: no row at all) and the file's columns.
         given: declared column -> SQL of its text value in that relation.
         content: SQL of what a row said, kept in the build for correction.
+        native: declared column -> SQL that is true where the file itself holds a number, not a text.
     """
     connection = task.connection
     present = [column for column in task.columns if column.name in given]
     texts = {column.name: task.filled(given[column.name]) for column in present}
     typed = {column.name: task.typed(texts[column.name], column) for column in present}
+    for column in present:
+        if native and column.data_type.startswith(("decimal", "double", "float")):
+            # A number has a point whatever separator the source's texts have.
+            plain = values.finite(f"try_cast({texts[column.name]} as {column.data_type})", column.data_type)
+            typed[column.name] = f"case when {native[column.name]} then {plain} else {typed[column.name]} end"
     unreadable = {
         column.name: f"({texts[column.name]} is not null and {typed[column.name]} is null)"
         for column in present

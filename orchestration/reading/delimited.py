@@ -1,7 +1,8 @@
 """CSV and TSV, packed or not. Typed by the engine at once; only rows it refuses are looked at again as text.
 
-DuckDB 1.5 reads an instant it does not understand as NULL and 1.5 as the integer 2, both without a word. Columns of
-these types are therefore read as text and cast here; a text that gave nothing stands beside in a column of its own.
+DuckDB 1.5 reads an instant it does not understand as NULL, 1.5 as the integer 2 and inf as a number, without a word.
+Columns of these types are therefore read as text and cast here; a text that gave nothing stands beside in a column
+of its own.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from orchestration.reading.base import (
     first_fault,
     fold,
     identifier,
+    located,
     match_columns,
     pointer,
     quoted,
@@ -30,7 +32,7 @@ from orchestration.reading.base import (
 from regulars.errors import UserError
 
 DELIMITERS = ",;\t|"
-DOUBTED = ("timestamptz", "bigint")
+DOUBTED = ("timestamptz", "bigint", "double", "float")
 UNREAD = "_unread_"
 QUOTING = "header = true, auto_detect = false, quote = '\"', escape = '\"'"
 
@@ -80,6 +82,7 @@ def _typed(task: Task, readable: Path, names: list[str], given: dict[str, str], 
         QUOTING,
         f"nullstr = [{', '.join(map(quoted, ('', *task.settings.null_values)))}]",
         "store_rejects = true",
+        f"compression = '{'gzip' if readable.suffix.lower() == '.gz' else 'none'}'",
     ]
     if task.settings.decimal_separator == ",":
         options.append("decimal_separator = ','")
@@ -96,7 +99,8 @@ def _typed(task: Task, readable: Path, names: list[str], given: dict[str, str], 
     try:
         return task.connection.execute(
             f"copy (select {selected}, {unread}cast({task.file_id} as bigint) as _file_id "
-            f"from read_csv({quoted(readable)}, {', '.join(options)})) to {quoted(task.outputs.typed)} (format parquet)"
+            f"from read_csv({located(readable)}, {', '.join(options)})) "
+            f"to {quoted(task.outputs.typed)} (format parquet)"
         ).fetchone()[0]
     except duckdb.InvalidInputException as error:
         raise UserError(
@@ -130,6 +134,7 @@ def _look_again(task: Task, names: list[str], given: dict[str, str], delimiter: 
         group by line
         """
     )
+    _refuse_open_quotes(task, names, delimiter)
     taken = _find_unread(task, given)
     if not connection.execute("select count(*) from refused").fetchone()[0]:
         return 0, 0, 0
@@ -175,9 +180,29 @@ def _look_again(task: Task, names: list[str], given: dict[str, str], delimiter: 
     return recovered, rejected, taken
 
 
+def _refuse_open_quotes(task: Task, names: list[str], delimiter: str) -> None:
+    """A quote that is never closed swallows the rows after it: that is no bad row, but a file that can't be read.
+
+    Raises:
+        UserError: naming the line where the quote was opened.
+    """
+    query = "select line, csv_line from refused where is_ragged and contains(csv_line, chr(10)) order by line"
+    lines = task.connection.execute(query)
+    while rows := lines.fetchmany(1000):
+        for line, swallowed in rows:
+            inner = swallowed.splitlines()[1:]
+            if swallowed.count('"') % 2 or any(len(_values(text, delimiter)) == len(names) for text in inner):
+                raise UserError(
+                    f"a quote is opened here and not closed: {len(inner)} lines would be taken for one value",
+                    file=task.landed.file,
+                    line=line,
+                    remedy="Close the quote, or double it where it is part of the value.",
+                )
+
+
 def _find_unread(task: Task, given: dict[str, str]) -> int:
     """Move typed rows with a text that gave nothing to `refused`; returns how many."""
-    connection, typed = task.connection, quoted(task.outputs.typed)
+    connection, typed = task.connection, located(task.outputs.typed)
     marks = [identifier(UNREAD + column.name) for column in _doubted(task, given)]
     unread = " or ".join(f"{mark} is not null" for mark in marks) or "false"
     count = (
@@ -216,6 +241,8 @@ def _find_unread(task: Task, given: dict[str, str]) -> int:
         if column.name in given:
             told = f"{name} || '+00'" if column.data_type == "timestamptz" else name
             told = f"cast({told} as varchar)"
+            if column.data_type.startswith("decimal") and task.settings.decimal_separator == ",":
+                told = f"replace({told}, '.', ',')"
             mark = identifier(UNREAD + column.name)
             texts.append(f"coalesce({mark}, {told}) as {name}" if mark in marks else f"{told} as {name}")
     connection.execute(
@@ -257,7 +284,7 @@ def _split(task: Task, names: list[str], given: dict[str, str], delimiter: str) 
                         sink.write(f"{line}\x01{json.dumps(texts)}\n")
         texts = ", ".join(f"(texts ->> {quoted(pointer(name))}) as {identifier(name)}" for name in given)
         task.connection.execute(
-            f"create temp table split as select line, {texts} from read_csv({quoted(copy)}, "
+            f"create temp table split as select line, {texts} from read_csv({located(copy)}, "
             "columns = {line: 'bigint', texts: 'json'}, auto_detect = false, header = false, "
             "delim = '\x01', quote = '', escape = '')"
         )

@@ -7,7 +7,7 @@ from pathlib import Path
 import duckdb
 
 from orchestration.reading import text
-from orchestration.reading.base import Reading, Task, match_columns, pointer, quoted, write_text_rows
+from orchestration.reading.base import Reading, Task, located, match_columns, pointer, quoted, write_text_rows
 from regulars.errors import UserError
 
 
@@ -33,8 +33,8 @@ def read_objects(
     connection = task.connection
     # One column per line: a byte that JSON forbids as delimiter.
     lines = (
-        f"read_csv({quoted(path)}, columns = {{line_text: 'varchar'}}, auto_detect = false, header = false, "
-        "delim = '\x01', quote = '', escape = '', nullstr = '\x02')"
+        f"read_csv({located(path)}, columns = {{line_text: 'varchar'}}, auto_detect = false, header = false, "
+        "compression = 'none', delim = '\x01', quote = '', escape = '', nullstr = '\x02')"
     )
     try:
         connection.execute(
@@ -63,6 +63,10 @@ def read_objects(
         "select line, line_text, object, object is null as broken from objects",
         columns,
         "coalesce(object, to_json(struct_pack(_line := line_text)))",
+        {
+            name: f"json_type(object, {quoted(pointer(key))}) in ('DOUBLE', 'BIGINT', 'UBIGINT')"
+            for name, key in given.items()
+        },
     )
     ignored = tuple(name for name in names if name not in given.values())
     return Reading(typed + rejected, rejected, first_line, encoding, None, ignored)

@@ -12,6 +12,7 @@ from orchestration.reading.base import (
     Task,
     first_fault,
     identifier,
+    located,
     match_columns,
     quoted,
     select_list,
@@ -23,7 +24,7 @@ from regulars.errors import UserError
 def read(task: Task) -> Reading:
     """Read a Parquet file."""
     connection, landed = task.connection, task.landed
-    source = f"read_parquet({quoted(landed.path)}, file_row_number = true)"
+    source = f"read_parquet({located(landed.path)}, file_row_number = true)"
     try:
         described = connection.execute(f"describe select * exclude (file_row_number) from {source}").fetchall()
     except duckdb.Error as error:
@@ -82,7 +83,12 @@ def _converted(task: Task, column: Column, name: str, kind: str) -> tuple[str, s
         integral = f"{value} = trunc({value}) and abs({value}) < 1e15"
         whole = f"case when {integral} then cast(cast({value} as bigint) as varchar) end"
         return value, f"coalesce({whole}, cast({value} as varchar))"
-    return value, f"try_cast({value} as {column.data_type})"
+    converted = values.finite(f"try_cast({value} as {column.data_type})", column.data_type)
+    if column.data_type == "bigint" and kind.startswith(("double", "float", "decimal")):
+        converted = f"case when {value} = trunc({value}) then {converted} end"
+    if column.data_type == "boolean":
+        converted = f"case when cast({value} as varchar) in ('0', '1', 'true', 'false') then {converted} end"
+    return value, converted
 
 
 def _unreadable(landed: LandedFile, error: Exception) -> UserError:

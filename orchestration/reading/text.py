@@ -17,7 +17,7 @@ from regulars.errors import UserError
 
 CHUNK = 1 << 22
 # What retail exports come in; charset-normalizer knows a hundred more, which it would take names and prices for.
-ENCODINGS = ("gb18030", "big5", "shift_jis", "cp1250", "cp1252")
+ENCODINGS = ("gb18030", "big5", "shift_jis", "cp1252")
 
 
 @contextmanager
@@ -67,6 +67,8 @@ def detect_encoding(path: Path, file: str, declared: str | None) -> str:
             guessed = ("gb18030",) if _is_simplified_chinese(start) else (guess.encoding,) if guess else ()
             candidates = ("utf-8-sig", *guessed, "gb18030")
     line = 0
+    if len(candidates) > 1 and (line := _first_bad_line(path, file, "utf-8-sig")) and _is_broken_utf8(start):
+        candidates = ("utf-8",)
     for candidate in candidates:
         line = _first_bad_line(path, file, candidate)
         if line == 0:
@@ -77,6 +79,15 @@ def detect_encoding(path: Path, file: str, declared: str | None) -> str:
         line=line,
         remedy=f"Save it as UTF-8, or declare `encoding` in {file.split('/')[0]}/_source.yml.",
     )
+
+
+def _is_broken_utf8(start: bytes) -> bool:
+    """Several whole UTF-8 characters before the first bad byte: no other encoding gives these by chance."""
+    try:
+        text = start.decode("utf-8")
+    except UnicodeDecodeError as error:
+        text = start[: error.start].decode("utf-8")
+    return sum(not sign.isascii() for sign in text) >= 3
 
 
 def _is_simplified_chinese(start: bytes) -> bool:

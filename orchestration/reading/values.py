@@ -47,7 +47,8 @@ def _number(value: str, data_type: str, settings: SourceSettings) -> str:
     bare = f"regexp_replace({_half_width(value)}, '{blank}{f'|{signs}' if signs else ''}', '', 'g')"
     # (1.50) and 1.50- are how accountants write -1.50
     negative = rf"regexp_replace(regexp_replace({bare}, '^\((.+)\)$', '-\1'), '^([^-].*)-$', '-\1')"
-    grouped = rf"^[-+]?\d{{1,3}}([{group}]\d{{3}})+([{point}]\d+)?$"
+    # No group begins with 0: 0,125 is an eighth in one country and nothing in the other.
+    grouped = rf"^[-+]?[1-9]\d{{0,2}}([{group}]\d{{3}})+([{point}]\d+)?$"
     ungrouped = f"replace({negative}, '{group}', '')"
     plain = f"case when regexp_matches({negative}, '{grouped}') then {ungrouped} else {negative} end"
     if point == ",":
@@ -65,7 +66,10 @@ def _time(value: str, data_type: str, settings: SourceSettings) -> str:
     spelt = rf"regexp_replace(trim({spelt}), ':$', '')"
     formats = []
     if settings.date_format:
-        formats = list(dict.fromkeys((settings.date_format, settings.date_format.split(" ")[0])))
+        # A column of days has no time of day; a day alone is enough where the first word is a whole one.
+        day = settings.date_format.split(" ")[0]
+        is_whole = all(any(sign in day for sign in signs) for signs in (("%Y", "%y"), ("%m", "%b", "%B"), ("%d",)))
+        formats = list(dict.fromkeys((settings.date_format, *([day] if is_whole else []))))
     # An hour alone is no time of day for a cast: 8时 is 8:00.
     hour = rf"regexp_replace({spelt}, '^(\S+ \d{{1,2}})$', '\1:00')"
     tries = [f"try_strptime({spelt}, {form})" for form in map(_text, formats)]
@@ -78,6 +82,8 @@ def quick(value: str, data_type: str, settings: SourceSettings) -> str:
     """SQL of a text as an instant or an integer, by a plain cast or the declared format; NULL where that fails."""
     if data_type == "bigint":
         return f"case when not contains({value}, '.') then try_cast({value} as bigint) end"
+    if data_type in ("double", "float"):
+        return finite(f"try_cast({value} as {data_type})", data_type)
     if settings.date_format:
         return f"cast(try_strptime({value}, {_text(settings.date_format)}) as {data_type})"
     return f"try_cast({value} as {data_type})"
@@ -104,11 +110,13 @@ def typed(value: str, data_type: str, settings: SourceSettings) -> str:
     number = _number(value, data_type, settings)
     if data_type == "bigint" or settings.decimal_separator == ",":
         return number
-    cast = f"try_cast({value} as {data_type})"
-    if data_type in ("double", "float"):
-        cast = f"case when isfinite({cast}) then {cast} end"
-        number = f"case when isfinite({number}) then {number} end"
-    return f"coalesce({cast}, {number})"
+    cast = finite(f"try_cast({value} as {data_type})", data_type)
+    return f"coalesce({cast}, {finite(number, data_type)})"
+
+
+def finite(value: str, data_type: str) -> str:
+    """SQL of a number, NULL where it is infinite or none; decimals can't be either."""
+    return f"case when isfinite({value}) then {value} end" if data_type in ("double", "float") else value
 
 
 def reason(texts: Mapping[str, str], unreadable: Mapping[str, str]) -> str:

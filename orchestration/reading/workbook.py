@@ -35,7 +35,7 @@ def _write_rows(landed: LandedFile, copy: Path) -> list[str]:
         header = [cell_text(cell) or "" for cell in next(rows, [])]
         with copy.open("w", encoding="utf-8") as sink:
             for row in rows:
-                values = {name: cell_text(cell) for name, cell in zip(header, row, strict=False) if name}
+                values = {name: _json(cell) for name, cell in zip(header, row, strict=False) if name}
                 if any(value is not None for value in values.values()):
                     sink.write(json.dumps(values, ensure_ascii=False) + "\n")
     except (CalamineError, OSError) as error:
@@ -60,6 +60,13 @@ def _sheet(book, landed: LandedFile):
     if not filled:
         raise UserError("no sheet has rows", file=landed.file, remedy="Put the header into the first row.")
     return book.get_sheet_by_name(filled[0])
+
+
+def _json(cell: object) -> object:
+    """A cell as JSON holds it: numbers stay numbers, 1001.0 is 1001; empty is nothing."""
+    if isinstance(cell, float):
+        return int(cell) if cell.is_integer() and abs(cell) < 1e15 else cell
+    return cell if isinstance(cell, bool | int) else cell_text(cell)
 
 
 def cell_text(cell: object) -> str | None:

@@ -9,6 +9,7 @@ import shutil
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 import duckdb
@@ -62,8 +63,9 @@ def adopt(name: str, paths: Sequence[Path], home: Home) -> Adoption:
             "; ".join(f"{file}: {told}" for file, told in adoption.unmapped),
             remedy="Rename the columns that hold these, or write the staging model by hand (CONTRIBUTING.md).",
         )
+    targets = _targets(name, tables, home)
     _write(name, tables, folder, adoption)
-    _land(name, tables, home, adoption)
+    _land(name, tables, home, targets, adoption)
     return adoption
 
 
@@ -109,10 +111,24 @@ def _slug(text: str, taken, fallback: str) -> str:
     plain = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", unicodedata.normalize("NFKC", text)).lower()
     plain = re.sub(r"[^a-z0-9]+", "_", plain).strip("_")
     plain = plain if re.match(r"[a-z]", plain) else (f"{fallback}_{plain}".rstrip("_") if plain else fallback)
+    if plain in _reserved():
+        plain += "_"
     name, number = plain, 2
     while name in taken:
         name, number = f"{plain}_{number}", number + 1
     return name
+
+
+@cache
+def _reserved() -> frozenset[str]:
+    """Words that can't be a column's name as they are."""
+    query = "select keyword_name from duckdb_keywords() where keyword_category <> 'unreserved'"
+    return frozenset(row[0] for row in duckdb.execute(query).fetchall())
+
+
+def _plain(text: str) -> str:
+    """A header or file name as it may stand in a comment or description: one line, nothing for Jinja."""
+    return re.sub(r"[{}#%]", "", " ".join(text.split()))
 
 
 def _raw_columns(mapping: Mapping) -> dict[str, str]:
@@ -176,7 +192,7 @@ def _source(name: str, table: str, mapping: Mapping) -> dict:
     return {
         "name": table,
         "identifier": f"{name}__{table}",
-        "description": f"From {mapping.look.name}.",
+        "description": f"From {_plain(mapping.look.name)}.",
         "columns": columns,
     }
 
@@ -194,7 +210,10 @@ def _model(name: str, table: str, mapping: Mapping) -> str:
         elif column in raws:
             same = raws[column] == column
             lines.append(
-                (column if same else f"{raws[column]} as {column}", f'{GUESS}: from "{mapping.columns[column]}"')
+                (
+                    column if same else f"{raws[column]} as {column}",
+                    f'{GUESS}: from "{_plain(mapping.columns[column])}"',
+                )
             )
     body = [f"    {text}{',' if place < len(lines) - 1 else ''}  -- {note}" for place, (text, note) in enumerate(lines)]
     return "\n".join(
@@ -265,26 +284,50 @@ def _declare(path: Path, name: str, entities: list[str], adoption: Adoption) -> 
     adoption.written.append(path)
 
 
-def _land(name: str, tables: dict[str, list[Mapping]], home: Home, adoption: Adoption) -> None:
+def _land(
+    name: str, tables: dict[str, list[Mapping]], home: Home, targets: dict[int, Path], adoption: Adoption
+) -> None:
     folder = home.landing / name
     folder.mkdir(parents=True, exist_ok=True)
     mappings = [mapping for group in tables.values() for mapping in group]
     declaration = folder / "_source.yml"
     if not declaration.exists():
         _put(declaration, _declaration(mappings, adoption), adoption)
+    for mapping in mappings:
+        look, target = mapping.look, targets[id(mapping)]
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if look.converted is not None:
+            with target.open("w", encoding="utf-8", newline="") as sink:
+                csv.writer(sink).writerows(look.converted)
+        elif not target.exists():
+            shutil.copyfile(look.path, target)
+        adoption.written.append(target)
+
+
+def _targets(name: str, tables: dict[str, list[Mapping]], home: Home) -> dict[int, Path]:
+    """Where each mapping's file is landed; never on top of another file.
+
+    Raises:
+        UserError: when something else lies there.
+    """
+    folder = home.landing / name
+    targets: dict[int, Path] = {}
     for table, group in tables.items():
         for mapping in group:
             look = mapping.look
-            stem = look.path.name.split(".")[0]
             form = "csv" if look.converted is not None else look.form
-            target = folder / f"{table}.{form}" if len(group) == 1 else folder / table / f"{stem}.{form}"
-            target.parent.mkdir(parents=True, exist_ok=True)
-            if look.converted is not None:
-                with target.open("w", encoding="utf-8", newline="") as sink:
-                    csv.writer(sink).writerows(look.converted)
-            elif not target.exists() or not target.samefile(look.path):
-                shutil.copyfile(look.path, target)
-            adoption.written.append(target)
+            stem = _slug(look.sheet or look.path.name.split(".")[0], (), table)
+            target, number = folder / (f"{table}.{form}" if len(group) == 1 else f"{table}/{stem}.{form}"), 2
+            while target in targets.values():
+                target, number = folder / table / f"{stem}_{number}.{form}", number + 1
+            if target.exists() and not target.samefile(look.path):
+                raise UserError(
+                    "another file lies where this one would be landed",
+                    file=str(target),
+                    remedy="Move it away, or give the source system another name.",
+                )
+            targets[id(mapping)] = target
+    return targets
 
 
 def _declaration(mappings: list[Mapping], adoption: Adoption) -> str:

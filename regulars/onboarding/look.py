@@ -12,7 +12,7 @@ import duckdb
 
 from orchestration.landing import FORMATS
 from orchestration.reading import text
-from orchestration.reading.base import identifier, quoted
+from orchestration.reading.base import fold, identifier, located, quoted
 from regulars.errors import UserError
 
 SAMPLE_ROWS = 200_000
@@ -56,9 +56,9 @@ def look_at(path: Path, connection: duckdb.DuckDBPyConnection, work: Path) -> li
     form = next((form for form in FORMATS if lower.endswith(f".{form}")), "txt")
     view = f"looked_{abs(hash(str(path)))}"
     if form == "parquet":
-        return [_table(connection, path, view, form, f"read_parquet({quoted(path)})")]
+        return [_table(connection, path, view, form, f"read_parquet({located(path)})")]
     if form == "jsonl":
-        return [_table(connection, path, view, form, f"read_json({quoted(path)}, format = 'newline_delimited')")]
+        return [_table(connection, path, view, form, f"read_json({located(path)}, format = 'newline_delimited')")]
     if form == "xlsx":
         return _sheets(connection, path, view)
     return [_delimited(connection, path, view, form, work)]
@@ -97,8 +97,13 @@ def _sheets(connection, path: Path, view: str) -> list[Look]:
         if len(rows) > 1:
             header, body = rows[0], rows[1:]
             table = f"{view}_{place}"
+            _refuse_doubles(header, f"{path.name}, sheet {name}")
             _fill(connection, table, header, body)
-            found.append(Look(path, name if len(sheets) > 1 else None, header, table, "xlsx"))
+            look = Look(path, name if len(sheets) > 1 else None, header, table, "xlsx")
+            if look.sheet:
+                # A workbook of several sheets is no table: each is landed as a CSV of its own.
+                look.converted = [[cell_text(cell) or "" for cell in row] for row in sheet.iter_rows()]
+            found.append(look)
     if not found:
         raise UserError("no sheet has rows below a header", file=str(path), remedy="Put the header into the first row.")
     return found
@@ -113,13 +118,7 @@ def _delimited(connection, path: Path, view: str, form: str, work: Path) -> Look
         look.notes.append("columns are set apart by blanks: a plain CSV is landed instead")
         delimiter = None
     if delimiter is None or form == "txt":
-        with text.opened(path, path.name) as stream:
-            lines = io.TextIOWrapper(stream, encoding=encoding, newline="").read().splitlines()
-        look.converted = [
-            line.split() if delimiter is None else next(csv.reader([line], delimiter=delimiter))
-            for line in lines
-            if line.strip()
-        ]
+        look.converted = _rows(path, encoding, delimiter)
         look.header = look.converted[0]
     else:
         look.header = next(csv.reader([first], delimiter=delimiter))
@@ -127,11 +126,10 @@ def _delimited(connection, path: Path, view: str, form: str, work: Path) -> Look
         look.has_header = False
         look.notes.append("the first line is data: the file has no header, columns are told by their values")
         if look.converted is None:
-            with text.opened(path, path.name) as stream:
-                reader = csv.reader(io.TextIOWrapper(stream, encoding=encoding, newline=""), delimiter=delimiter)
-                look.converted = [row for row in reader if row]
+            look.converted = _rows(path, encoding, delimiter)
         look.header = [f"column_{place}" for place in range(1, len(look.converted[0]) + 1)]
         look.converted.insert(0, look.header)
+    _refuse_doubles(look.header, path.name)
     if look.converted is not None:
         look.delimiter, look.encoding = ",", "utf-8"
         _fill(connection, view, look.header, look.converted[1 : SAMPLE_ROWS + 1])
@@ -140,12 +138,29 @@ def _delimited(connection, path: Path, view: str, form: str, work: Path) -> Look
         columns = ", ".join(f"{quoted(f'c{place}')}: 'varchar'" for place in range(len(look.header)))
         names = ", ".join(f"c{place} as {identifier(name)}" for place, name in enumerate(_distinct(look.header)))
         connection.execute(
-            f"create table {view} as select {names} from read_csv({quoted(readable)}, columns = {{{columns}}}, "
+            f"create table {view} as select {names} from read_csv({located(readable)}, columns = {{{columns}}}, "
             f"auto_detect = false, header = true, delim = {quoted(delimiter)}, quote = '\"', escape = '\"', "
             f"ignore_errors = true) limit {SAMPLE_ROWS}"
         )
     look.header = _distinct(look.header)
     return look
+
+
+def _rows(path: Path, encoding: str, delimiter: str | None) -> list[list[str]]:
+    """Every row of a file that is landed as a plain CSV: set apart by a delimiter, or by runs of blanks."""
+    with text.opened(path, path.name) as stream:
+        lines = io.TextIOWrapper(stream, encoding=encoding, newline="")
+        if delimiter is None:
+            return [line.split() for line in lines if line.strip()]
+        return [row for row in csv.reader(lines, delimiter=delimiter) if any(row)]
+
+
+def _refuse_doubles(header: list[str], file: str) -> None:
+    for place, name in enumerate(header):
+        if name.strip() and fold(name) in map(fold, header[:place]):
+            raise UserError(
+                "this column is there twice", file=file, line=1, column=name, remedy="Rename or remove one."
+            )
 
 
 def _distinct(names: list[str]) -> list[str]:

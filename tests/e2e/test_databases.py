@@ -140,6 +140,23 @@ def test_mistakes_are_told(home, address, sources, told):
     assert postgres.PASSWORD not in str(error.value)
 
 
+def test_equal_rows_at_the_last_cursor_are_all_read(home, address):
+    sources = SOURCES.replace("sales", "equal_rows").replace("updated_at", "at")
+    sql(address, "create table equal_rows (id int, at int)", "insert into equal_rows values (1, 1), (2, 2), (2, 2)")
+    assert extract(home, sources) == [3]
+    sql(address, "insert into equal_rows values (2, 2), (3, 3)")
+    assert extract(home, sources) == [2]
+    assert sorted(ids(home.extracts / "erp" / "order_lines")) == [1, 2, 2, 2, 3]
+
+
+@pytest.mark.parametrize("password", ["pa@S3CRET", "pa@S3:CRET", "pa/S3CRET"])
+def test_an_address_that_is_misread_shows_no_password(home, monkeypatch, password):
+    monkeypatch.setenv("ERP_URL", f"postgresql://app:{password}@nowhere.invalid/db")
+    with pytest.raises(UserError) as error:
+        extract(home)
+    assert "CRET" not in str(error.value)
+
+
 def test_a_wrong_password_is_told_and_not_shown(home, address, monkeypatch):
     monkeypatch.setenv("ERP_URL", address.replace(postgres.PASSWORD, "wr0ng"))
     with pytest.raises(UserError, match="authentication failed") as error:

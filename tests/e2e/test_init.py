@@ -15,6 +15,7 @@ TILL = (
 SHOP = (
     "Order ID;Order Date;Customer ID;Quantity;Sales\n"
     "A1;08.11.2023 10:00;C1;2;261,96\nA2;31.12.2023 11:00;C2;1;1.731,94\nA3;31.12.2023 12:00;NULL;1;1,00\n"
+    "A4;08.01.1923 10:00;C1;1;2,50\n"
 )
 
 
@@ -23,7 +24,9 @@ def test_what_init_writes_builds_without_an_edit(place, project, tmp_path):
     (tmp_path / "members.csv").write_text("会员号,姓名,手机号,性别\n007,王小明,13800000000,男\n")
     (tmp_path / "shop 2023.csv").write_bytes(SHOP.encode("cp1252"))
     (tmp_path / "notes.csv").write_text("a,b\n1,2\n")
-    place.settings("reporting_currency: CNY\nvars: {exchange_rate_carry_days: 30}\npublish_source_customer_ids: true\n")
+    place.settings(
+        "reporting_currency: CNY\nquarantine_limit_rate: 0.9\nvars: {exchange_rate_carry_days: 30}\npublish_source_customer_ids: true\n"
+    )
     home = ("--home", place.root)
     first = call(
         "init", "kasse", tmp_path / "销售.csv", tmp_path / "members.csv", tmp_path / "notes.csv", *home, project=project
@@ -50,5 +53,23 @@ def test_what_init_writes_builds_without_an_edit(place, project, tmp_path):
         ("007", "0001", "2024-03-01", 2500.0), (None, "0002", "2024-03-02", 3.5),
         ("C1", "A1", "2023-11-08", 261.96), ("C2", "A2", "2023-12-31", 1731.94), (None, "A3", "2023-12-31", 1.0),
     ]  # fmt: skip
+    assert place.query("select line, reason from quality.quarantined_rows") == [(5, "event_date_too_early")]
+    # Corrected rows come back in the source's own shape: its header, its decimal comma.
+    assert call("quarantine", "export", tmp_path / "out", *home, project=project).exit == 0
+    file = tmp_path / "out" / "shop.shop_2023.csv"
+    text = file.read_text(encoding="utf-8-sig")
+    assert "Order ID,Order Date,Customer ID,Quantity,Sales" in text
+    assert '"2,5000"' in text
+    file.write_text(text.replace("1923-", "2023-"))
+    taken = call("quarantine", "take", file, *home, project=project)
+    assert taken.exit == 0, taken.text
+    again = call("quarantine", "take", file, *home, project=project)
+    assert again.exit == 2
+    assert "taken back already" in again.err
+    done = call("refresh", *home, project=project)
+    assert done.exit == 0, done.text
+    assert place.query(
+        "select order_date::varchar, net_sales_amount::double from core.fct_orders where order_id = 'A4'"
+    ) == [("2023-01-08", 2.5)]
     assert place.query("select count(*) from quality.quarantined_rows") == [(0,)]
     assert place.query("select gender from core.dim_customers where gender is not null") == [("男",)]

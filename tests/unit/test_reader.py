@@ -235,3 +235,53 @@ def test_parquet_types_are_converted_or_set_aside(load, tmp_path):
     assert [(row[0], text(row[3])) for row in rows] == [("2", "3.0000")]
     assert [(line, reason, column) for line, _, reason, column in rejects] == [(1, "unreadable_value", "amount")]
     assert reading.rows_in == 2
+
+
+def test_a_quote_that_is_never_closed_is_no_bad_row(load):
+    rows = "".join(f"{n},1\n" for n in range(50))
+    with pytest.raises(UserError, match="opened here and not closed") as error:
+        load(f'id,amount\n{rows}"oops,1\n{rows}')
+    assert error.value.line == 52
+    with pytest.raises(UserError, match="opened here and not closed"):
+        load(f'id,amount\n"oops,1\n{rows}x,"1"\n{rows}')
+    _, rows, rejects = load('id,amount\n"a\nb"\nc,1\n')
+    assert (len(rows), [reason for _, _, reason, _ in rejects]) == (1, ["ragged_row"])
+
+
+def test_names_of_files_are_names_and_no_patterns(load, tmp_path):
+    (tmp_path / "x1.csv").write_text("id,amount\nwrong,1\n")
+    _, rows, _ = load("id,amount\nright,1\n", name="x[1].csv")
+    assert [row[0] for row in rows] == ["right"]
+    reading, rows, _ = load(gzip.compress(b"id,amount\na,1\n"), name="THINGS.CSV.GZ")
+    assert (reading.rows_in, rows[0][0]) == (1, "a")
+
+
+def test_a_group_of_thousands_does_not_begin_with_zero(load):
+    _, rows, rejects = load('id,amount\na,"0,125"\nb,"10,125"\n')
+    assert [(row[0], text(row[3])) for row in rows] == [("b", "10125.0000")]
+    assert len(rejects) == 1
+
+
+def test_numbers_of_typed_files_have_a_point_whatever_texts_have(load, tmp_path):
+    _, rows, _ = load(
+        '{"id": "a", "amount": 1.234}\n{"id": "b", "amount": "1,5"}', name="things.jsonl", decimal_separator=","
+    )
+    assert [text(row[3]) for row in rows] == ["1.2340", "1.5000"]
+    book = openpyxl.Workbook()
+    for row in (["id", "amount"], ["a", 12.5], ["b", "2,5"]):
+        book.active.append(row)
+    book.save(tmp_path / "source.xlsx")
+    _, rows, _ = load((tmp_path / "source.xlsx").read_bytes(), name="things.xlsx", decimal_separator=",")
+    assert [text(row[3]) for row in rows] == ["12.5000", "2.5000"]
+
+
+def test_broken_utf8_is_told_and_not_taken_for_something_else(load):
+    content = "id,amount\n" + "Müller Größe,1\n" * 20
+    with pytest.raises(UserError, match="line 22"):
+        load(content.encode() + b"\xff,1\n")
+
+
+def test_a_date_format_that_is_none():
+    for form in ("%Q", "DD.MM.YYYY"):
+        with pytest.raises(ValueError, match="is no date format"):
+            SourceSettings(date_format=form)

@@ -1,5 +1,6 @@
 -- Grain: one customer contacted, or held back, by one campaign.
--- A contact without a moment of its own is dated by the first day of its campaign.
+-- A contact without a moment of its own is dated by the first day of its campaign; without a campaign record it counts
+-- as known from ever (`contact_date_basis` = unknown).
 with
 
 settled as (
@@ -13,11 +14,19 @@ campaigns as (
 select
     settled.source_system,
     settled.time_zone,
-    campaigns.campaign_id,
+    {{ scoped_id('settled.campaign_id', 'settled.id_scope') }} as campaign_id,
     settled.customer_id as source_customer_id,
     settled.contacted_at,
-    coalesce({{ local_date('settled.contacted_at', 'settled.time_zone') }}, campaigns.start_date) as contact_date,
-    case when settled.contacted_at is not null then 'contacted_at' else 'campaign_start' end as contact_date_basis,
+    coalesce(
+        {{ local_date('settled.contacted_at', 'settled.time_zone') }},
+        campaigns.start_date,
+        cast('{{ var("earliest_event_date") }}' as date)
+    ) as contact_date,
+    case
+        when settled.contacted_at is not null then 'contacted_at'
+        when campaigns.start_date is not null then 'campaign_start'
+        else 'unknown'
+    end as contact_date_basis,
     settled.is_control,
     settled.variant,
     settled.opened_at,

@@ -5,7 +5,7 @@
 with
 
 settled as (
-    {{ settled_rows('products') }}
+    {{ settled_rows('products', as_landed=['unit_cost_amount']) }}
 ),
 
 versions as (
@@ -17,13 +17,11 @@ versions as (
     ) = 1
 ),
 
-followed as (
+-- Days, not moments: source systems of one scope may lie in different zones.
+dated as (
     select
         *,
-        lead(updated_at) over (
-            partition by id_scope, product_id
-            order by updated_at asc nulls first
-        ) as next_updated_at
+        {{ local_date('updated_at', 'time_zone') }} as valid_from_date
     from versions
 )
 
@@ -41,7 +39,12 @@ select
     list_price,
     unit_cost_amount,
     margin_rate,
+    landed_unit_cost_amount,
+    foreign_currency,
     updated_at,
-    {{ local_date('updated_at', 'time_zone') }} as valid_from_date,
-    {{ local_date('next_updated_at', 'time_zone') }} as valid_to_date
-from followed
+    valid_from_date,
+    lead(valid_from_date) over (
+        partition by id_scope, product_id
+        order by valid_from_date asc nulls first, updated_at asc nulls first
+    ) as valid_to_date
+from dated

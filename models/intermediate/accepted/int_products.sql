@@ -61,6 +61,8 @@ select
     package_size,
     list_price,
     unit_cost_amount,
+    landed_unit_cost_amount,
+    foreign_currency,
     margin_rate,
     'product_record' as product_basis
 from recorded
@@ -80,6 +82,8 @@ select
     cast(null as varchar) as package_size,
     cast(null as decimal(18, 4)) as list_price,
     cast(null as decimal(18, 4)) as unit_cost_amount,
+    cast(null as decimal(18, 4)) as landed_unit_cost_amount,
+    cast(null as varchar) as foreign_currency,
     cast(null as decimal(18, 4)) as margin_rate,
     'order_lines' as product_basis
 from seen

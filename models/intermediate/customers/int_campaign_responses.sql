@@ -10,7 +10,8 @@ contacts as (
     select
         identity.customer_key,
         contacts.campaign_id,
-        coalesce({{ local_date('contacts.responded_at', 'contacts.time_zone') }} <= {{ as_of_date() }}, false) as has_responded
+        max(case when {{ local_date('contacts.responded_at', 'contacts.time_zone') }} <= {{ as_of_date() }} then 1 else 0 end) = 1
+            as has_responded
     from {{ ref('int_campaign_contacts') }} as contacts
     inner join identity
         on
@@ -19,6 +20,7 @@ contacts as (
     where
         not contacts.is_control
         and contacts.contact_date <= {{ as_of_date() }}
+    group by identity.customer_key, contacts.campaign_id
 ),
 
 redemptions as (

@@ -3,11 +3,11 @@
 with
 
 lines as (
-    select *
-    from {{ ref('int_order_lines') }}
-    where
-        customer_key is not null
-        and order_date <= {{ as_of_date() }}
+    select order_lines.*
+    from {{ ref('int_order_lines') }} as order_lines
+    inner join {{ ref('int_persons') }} as persons
+        on order_lines.customer_key = persons.customer_key
+    where order_lines.order_date <= {{ as_of_date() }}
 ),
 
 orders as (

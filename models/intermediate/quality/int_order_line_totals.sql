@@ -90,20 +90,21 @@ parts as (
     from gaps
 ),
 
+-- Lines without a rate have no amount in order lines (those after the as-of date may lack one): all of it is explained.
 foreign_lines as (
     select
         parts.source_system,
-        parts.net_amount - cast(parts.net_amount * rates.rate as decimal(18, 4)) as net_amount,
+        parts.net_amount - coalesce(cast(parts.net_amount * rates.rate as decimal(18, 4)), 0) as net_amount,
         case
             when parts.is_returned then 0
             else
                 parts.gross_amount - parts.rounding_amount
-                - cast(parts.net_amount * rates.rate as decimal(18, 4))
+                - coalesce(cast(parts.net_amount * rates.rate as decimal(18, 4)), 0)
                 - coalesce(cast(parts.shown_amount * rates.rate as decimal(18, 4)), 0)
                 - coalesce(cast(parts.coupon_discount_amount * rates.rate as decimal(18, 4)), 0)
         end as gross_amount
     from parts
-    inner join rates
+    left join rates
         on
             parts.foreign_currency = rates.currency
             and {{ local_date('parts.ordered_at', 'parts.time_zone') }} = rates.rate_date

@@ -14,18 +14,23 @@ margin_rates as (
     select * from {{ ref('margin_rates') }}
 ),
 
+rates as (
+    select * from {{ ref('int_exchange_rates') }}
+),
+
 -- Only products that tell something about cost: joining the others would move every line for nothing.
 costed_products as (
     select
         products.product_id,
-        products.unit_cost_amount,
+        products.landed_unit_cost_amount,
+        products.foreign_currency,
         products.margin_rate,
         margin_rates.margin_rate as category_margin_rate
     from {{ ref('int_products') }} as products
     left join margin_rates
         on products.category = margin_rates.category
     where
-        products.unit_cost_amount is not null
+        products.landed_unit_cost_amount is not null
         or products.margin_rate is not null
         or margin_rates.margin_rate is not null
 ),
@@ -34,7 +39,10 @@ costed as (
     select
         lines.*,
         identity.customer_key,
-        cast(costed_products.unit_cost_amount * lines.quantity as decimal(18, 4)) as product_cost_amount,
+        cast(
+            {{ in_reporting_currency('costed_products.landed_unit_cost_amount', 'costed_products.foreign_currency', 'rates.rate') }}
+            * lines.quantity as decimal(18, 4)
+        ) as product_cost_amount,
         costed_products.margin_rate as product_margin_rate,
         costed_products.category_margin_rate
     from lines
@@ -44,6 +52,10 @@ costed as (
             and lines.source_customer_id = identity.source_customer_id
     left join costed_products
         on lines.product_id = costed_products.product_id
+    left join rates
+        on
+            costed_products.foreign_currency = rates.currency
+            and lines.order_date = rates.rate_date
 ),
 
 based as (

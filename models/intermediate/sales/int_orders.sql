@@ -1,11 +1,33 @@
 -- Grain: one order, of the lines up to the as-of date.
--- Its date is its earliest sale line's; a return's own for an order with only returns.
+-- Its date is its earliest sale line's; a return's own for an order with only returns. Who is not known yet is nobody.
 with
 
+persons as (
+    select * from {{ ref('int_persons') }}
+),
+
 lines as (
-    select *
-    from {{ ref('int_order_lines') }}
-    where order_date <= {{ as_of_date() }}
+    select
+        order_lines.source_system,
+        order_lines.order_id,
+        persons.customer_key,
+        order_lines.ordered_at,
+        order_lines.order_date,
+        order_lines.store_id,
+        order_lines.channel,
+        order_lines.is_return,
+        order_lines.quantity,
+        order_lines.gross_sales_amount,
+        order_lines.discount_amount,
+        order_lines.coupon_discount_amount,
+        order_lines.return_amount,
+        order_lines.net_sales_amount,
+        order_lines.cost_amount,
+        order_lines.margin_amount
+    from {{ ref('int_order_lines') }} as order_lines
+    left join persons
+        on order_lines.customer_key = persons.customer_key
+    where order_lines.order_date <= {{ as_of_date() }}
 ),
 
 orders as (
@@ -38,11 +60,11 @@ purchases as (
         order_id,
         row_number() over (
             partition by customer_key
-            order by ordered_at asc, source_system asc, order_id asc
+            order by order_date asc, ordered_at asc, source_system asc, order_id asc
         ) as order_number,
         lag(order_date) over (
             partition by customer_key
-            order by ordered_at asc, source_system asc, order_id asc
+            order by order_date asc, ordered_at asc, source_system asc, order_id asc
         ) as previous_order_date
     from orders
     where customer_key is not null and not is_return_only

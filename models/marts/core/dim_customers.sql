@@ -45,7 +45,8 @@ attributes as (
 aged as (
     select
         *,
-        {{ age_in_years('birth_date', as_of_date()) }} as age_years
+        {{ age_in_years('birth_date', as_of_date()) }} as age_years,
+        coalesce({{ local_date('registered_at', 'time_zone') }} > {{ as_of_date() }}, false) as is_registered_later
     from attributes
 )
 
@@ -74,12 +75,12 @@ select
     aged.city,
     aged.region,
     aged.country,
+    case when not aged.is_registered_later then aged.registered_at end as registered_at,
+    case when not aged.is_registered_later then aged.acquisition_channel end as acquisition_channel,
     case
-        when {{ local_date('aged.registered_at', 'aged.time_zone') }} <= {{ as_of_date() }} then aged.registered_at
-    end as registered_at,
-    aged.acquisition_channel,
-    {{ scoped_id('aged.acquisition_campaign_id', 'aged.id_scope') }} as acquisition_campaign_id,
-    aged.acquisition_cost_amount,
+        when not aged.is_registered_later then {{ scoped_id('aged.acquisition_campaign_id', 'aged.id_scope') }}
+    end as acquisition_campaign_id,
+    case when not aged.is_registered_later then aged.acquisition_cost_amount end as acquisition_cost_amount,
     referrers.customer_id as referrer_customer_id,
     aged.is_member,
     aged.email_consent,
@@ -101,5 +102,6 @@ left join identity as referrers
     on
         aged.source_system = referrers.source_system
         and aged.referrer_customer_id = referrers.source_customer_id
+        and referrers.known_from_date <= {{ as_of_date() }}
 left join purchases
     on persons.customer_key = purchases.customer_key

@@ -1,11 +1,26 @@
 -- Grain: one day of every calendar year that the data or the as-of date touches.
 with
 
+touched as (
+    select {{ as_of_date() }} as date_day
+    {%- for relation, column in {
+        'fct_order_lines': 'order_date', 'fct_web_sessions': 'session_date', 'fct_survey_responses': 'response_date',
+        'fct_service_cases': 'opened_date', 'fct_loyalty_transactions': 'transaction_date',
+        'fct_marketing_costs': 'cost_date', 'fct_promotions': 'start_date', 'fct_coupon_redemptions': 'redemption_date'
+    }.items() %}
+
+    union all
+
+    select min({{ column }}) as date_day
+    from {{ ref(relation) }}
+    {%- endfor %}
+),
+
 span as (
     select
-        cast(date_trunc('year', first_data_date) as date) as first_day,
-        {{ add_months("cast(date_trunc('year', greatest(last_data_date, " ~ as_of_date() ~ ")) as date)", 12) }} as day_after
-    from {{ ref('int_data_span') }}
+        cast(date_trunc('year', min(date_day)) as date) as first_day,
+        {{ add_months("cast(date_trunc('year', max(date_day)) as date)", 12) }} as day_after
+    from touched
 ),
 
 digits as (

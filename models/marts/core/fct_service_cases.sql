@@ -7,6 +7,7 @@ cases as (
         *,
         {{ local_date('opened_at', 'time_zone') }} as opened_date,
         {{ local_date('closed_at', 'time_zone') }} as closed_date,
+        {{ local_date('updated_at', 'time_zone') }} as updated_date,
         {{ local_date(add_seconds('opened_at', 'first_response_seconds'), 'time_zone') }} as first_response_date
     from ({{ settled_rows('service_cases') }}) as settled
 ),
@@ -25,7 +26,8 @@ select
     cases.channel,
     cases.kind,
     cases.reason,
-    case when cases.closed_date > {{ as_of_date() }} then null else cases.is_resolved end as is_resolved,
+    case when coalesce(cases.closed_date, cases.updated_date, cases.opened_date) <= {{ as_of_date() }} then cases.is_resolved end
+        as is_resolved,
     case when cases.first_response_date <= {{ as_of_date() }} then cases.first_response_seconds end as first_response_seconds
 from cases
 left join identity

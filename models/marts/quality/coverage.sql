@@ -21,14 +21,16 @@ needs as (
     {%- endfor %}
 ),
 
+-- `a or b`: one of them is enough.
 judged as (
     select
         needs.relation,
         needs.entity,
-        needs.entity = '' or coalesce(inputs.row_count, 0) > 0 as is_there
+        needs.entity = '' or coalesce(sum(inputs.row_count), 0) > 0 as is_there
     from needs
     left join inputs
-        on needs.entity = inputs.entity
+        on ' ' || needs.entity || ' ' like '% ' || inputs.entity || ' %'
+    group by needs.relation, needs.entity
 ),
 
 gathered as (

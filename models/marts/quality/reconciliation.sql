@@ -7,6 +7,7 @@
     'survey_responses': ('responded_at', 'fct_survey_responses'),
     'service_cases': ('opened_at', 'fct_service_cases'),
     'loyalty_transactions': ('occurred_at', 'fct_loyalty_transactions'),
+    'marketing_costs': ('cost_date', 'fct_marketing_costs'),
 } %}
 {%- set line_measures = {'rows': 'row_count', 'quantity': 'quantity', 'gross_sales_amount': 'gross_amount', 'net_sales_amount': 'net_amount'} %}
 with
@@ -109,7 +110,8 @@ accepted_{{ entity }} as (
         accepted.source_system,
         count(*) as row_count,
         count(*) filter (
-            where {{ local_date('accepted.' ~ moment, 'source_systems.time_zone') }} > {{ as_of_date() }}
+            where {{ 'accepted.cost_date' if moment == 'cost_date' else local_date('accepted.' ~ moment, 'source_systems.time_zone') }}
+                > {{ as_of_date() }}
         ) as later_row_count
     from ({{ accepted_rows(entity) }}) as accepted
     inner join source_systems
