@@ -167,6 +167,17 @@ select 1 as source_system
   {%- do return(needs) -%}
 {% endmacro %}
 
+{% macro needed_columns() %}
+  {# List of (entity, column) that published relations name as `entity.column` among what they need. #}
+  {%- set found = [] -%}
+  {%- for need in published_needs() -%}
+    {%- for part in need.entity.split(' or ') if '.' in part and part.split('.') not in found -%}
+      {%- do found.append(part.split('.')) -%}
+    {%- endfor -%}
+  {%- endfor -%}
+  {%- do return(found) -%}
+{% endmacro %}
+
 {% macro every_other_column(entity, besides) %}
   {# Sort keys that tell any two different rows apart: product and quantity first, for they nearly always do. #}
   {%- set names = ['product_id', 'quantity', 'ordered_at'] -%}

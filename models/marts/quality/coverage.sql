@@ -1,5 +1,5 @@
 -- Grain: one published relation: can it hold anything, and if not, which input is missing.
--- What a relation needs stands in its own yml (config.meta.needs).
+-- What a relation needs stands in its own yml (config.meta.needs): an entity, or a column of one that has to be filled.
 with
 
 inputs as (
@@ -8,6 +8,13 @@ inputs as (
     select
         '{{ entity }}' as entity,
         count(*) as row_count
+    from ({{ accepted_rows(entity) }}) as accepted
+    {%- endfor %}
+    {%- for entity, column in needed_columns() %}
+    union all
+    select
+        '{{ entity }}.{{ column }}' as entity,
+        count({{ column }}) as row_count
     from ({{ accepted_rows(entity) }}) as accepted
     {%- endfor %}
 ),
