@@ -30,8 +30,8 @@ def progress_logger(_: dg.InitLoggerContext) -> logging.Logger:
 
 
 @cache
-def _build(home: Path, stamp: str) -> dg.Definitions:
-    """Assets, checks, the job and what starts it, for one state of one home."""
+def _build(stamp: str, settings: str) -> dg.Definitions:
+    """Assets, checks, the job and what starts it, for one state of the project and of a home's settings."""
     manifest = load_manifest(current_home())
 
     landed = [ingest.landed_table(table) for table in tables(manifest).values()]
@@ -70,7 +70,7 @@ def build() -> dg.Definitions:
     home = current_home()
     home.prepare()
     dbt.prepare(home)
-    return _build(home.root, (home.dbt_target / "manifest.stamp").read_text())
+    return _build((home.dbt_target / "manifest.stamp").read_text(), repr(home.settings))
 
 
 defs = build()

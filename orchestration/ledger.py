@@ -68,6 +68,38 @@ select
 from loads
 """
 
+# Corrected rows stand for lines of a certain content: where that gave way to a newer one, or was withdrawn, so do they.
+# A correction of corrected rows falls with them.
+LOADS = f"""
+with recursive
+standing as ({STATUS}),
+fallen (file) as (
+    select corrected_file from corrections
+    where file_id not in (select file_id from standing where standing = 'standing')
+    union
+    select corrections.corrected_file
+    from corrections
+    inner join standing on standing.file_id = corrections.file_id and standing.standing = 'standing'
+    inner join fallen on fallen.file = standing.file
+),
+judged as (
+    select
+        standing.*,
+        case
+            when standing = 'standing' and file in (select file from fallen) then 'replaced'
+            else standing
+        end as judgement
+    from standing
+)
+select *, case
+    when judgement <> 'standing' then judgement
+    when row_number() over (partition by judgement, file_id order by file) = 1 then 'current'
+    else 'same_content'
+end as status
+from judged
+order by load_id
+"""
+
 
 @dataclass(frozen=True)
 class LoadCount:
@@ -308,16 +340,7 @@ class Ledger:
     def loads(self) -> list[sqlite3.Row]:
         """Every load with its status: current, same_content, replaced or withdrawn."""
         with self._connect() as connection:
-            return connection.execute(
-                f"""
-                select *, case
-                    when standing <> 'standing' then standing
-                    when row_number() over (partition by standing, file_id order by file) = 1 then 'current'
-                    else 'same_content'
-                end as status
-                from ({STATUS}) order by load_id
-                """
-            ).fetchall()
+            return connection.execute(LOADS).fetchall()
 
     def current(self, table: Table) -> list[sqlite3.Row]:
         """Loads whose rows count, of one table."""

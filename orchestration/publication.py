@@ -82,7 +82,7 @@ class Publication:
         try:
             for leftover in self.home.versions.glob(".*.part"):
                 shutil.rmtree(leftover)
-            self._check_pointer()
+            self.check_pointer()
             fresh.mkdir(parents=True)
             rows = self._write(fresh, relations)
             docs(fresh / "data_docs")
@@ -106,16 +106,21 @@ class Publication:
         self._remove_old(version)
         return rows
 
-    def _check_pointer(self) -> None:
+    def check_pointer(self) -> None:
+        """Refuse to replace what somebody else put there.
+
+        Raises:
+            UserError: when `published` is neither empty nor a pointer of ours.
+        """
         published = self.home.published
-        if published.exists() and not published.is_symlink():
-            if not published.is_dir() or any(published.iterdir()):
-                raise UserError(
-                    "this was not published by Regulars",
-                    file=str(published),
-                    remedy="Move it away: Regulars puts a pointer to its newest version there.",
-                )
-            published.rmdir()
+        if published.is_symlink() or not published.exists():
+            return
+        if not published.is_dir() or any(published.iterdir()):
+            raise UserError(
+                "this was not published by Regulars",
+                file=str(published),
+                remedy="Move it away: Regulars puts a pointer to its newest version there.",
+            )
 
     def _write(self, folder: Path, relations: Sequence[Relation]) -> dict[str, int]:
         rows: dict[str, int] = {}
@@ -161,6 +166,8 @@ class Publication:
         pointer = self.home.root / f".published.{version.name}"
         pointer.unlink(missing_ok=True)
         pointer.symlink_to(version.relative_to(self.home.root), target_is_directory=True)
+        if self.home.published.is_dir() and not self.home.published.is_symlink():
+            self.home.published.rmdir()
         pointer.replace(self.home.published)
 
     def _remove_old(self, newest: Path) -> None:

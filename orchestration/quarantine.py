@@ -172,8 +172,8 @@ class Quarantine:
                 )
             self._refuse_strangers(connection, path, ledger)
             return [
-                self._put(connection, system, table, names, path, ledger)
-                for system, table in self._tables(connection, tables)
+                self._put(connection, system, table, file_id, names, path, ledger)
+                for system, table, file_id in self._contents(connection, tables)
             ]
 
     @staticmethod
@@ -217,21 +217,22 @@ class Quarantine:
             )
 
     @staticmethod
-    def _tables(connection, tables: Sequence[Table]) -> list[tuple[str, Table]]:
-        query = "select distinct source_system, source, entity from places order by all"
+    def _contents(connection, tables: Sequence[Table]) -> list[tuple[str, Table, int]]:
+        """Landed contents that are corrected: each gets a file of its own, which falls when the content does."""
+        query = "select distinct source_system, source, entity, _file_id from places order by all"
         loaded = connection.execute(query).fetchall()
         known = {(table.source, table.name): table for table in tables}
-        return [(system, known[source, entity]) for system, source, entity in loaded]
+        return [(system, known[source, entity], file_id) for system, source, entity, file_id in loaded]
 
     def _put(
-        self, connection, system: str, table: Table, names: list[str], path: Path, ledger: Ledger
+        self, connection, system: str, table: Table, file_id: int, names: list[str], path: Path, ledger: Ledger
     ) -> tuple[Path, int]:
         columns = [name for name in names if name not in PLACE]
         texts = ", ".join(f"nullif({identifier(name)}, '') as {identifier(name)}" for name in columns)
-        mark = hashlib.sha256(path.read_bytes()).hexdigest()[:8]
+        mark = hashlib.sha256(path.read_bytes() + str(file_id).encode()).hexdigest()[:8]
         target = self.home.landing / system / table.name / f"corrected-{mark}.parquet"
         target.parent.mkdir(parents=True, exist_ok=True)
-        where = f"where source_system = {quoted(system)} and entity = {quoted(table.name)}"
+        where = f"where _file_id = {file_id}"
         part = target.with_name(f".{target.name}.part")
         count = connection.execute(
             f"copy (select {texts} from corrected inner join places using (_file, _line) {where}) "

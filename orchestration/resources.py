@@ -102,6 +102,7 @@ class Refresh(dg.ConfigurableResource):
         run_id = context.run_id or "none"
         with home.lock(f"run {run_id[:8]}"):
             self._session = Session(home, run_id, self.as_of)
+            self._session.publication.check_pointer()
             yield self
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import shutil
 import subprocess
@@ -59,25 +60,42 @@ def call_here(*arguments: str | Path) -> Result:
     return Result(int(left.value.code or 0), out.getvalue(), err.getvalue())
 
 
-@pytest.fixture(scope="session")
-def parsed(tmp_path_factory) -> Path:
-    """dbt's parsed project, so that each test's home need not parse it again."""
-    from orchestration import dbt
-    from regulars.home import Home
+class Parsed:
+    """dbt's parsed project for each set of vars, so that not every test's home has to parse it."""
 
-    home = Home.at(tmp_path_factory.mktemp("parsed"))
-    home.prepare()
-    dbt.prepare(home)
-    return home.dbt_target
+    def __init__(self, root: Path):
+        self.root = root
+        self.targets: dict[str, Path] = {}
+
+    def target(self, settings: str = "") -> Path:
+        """Folder of the project as parsed for a home with these settings."""
+        from orchestration import dbt
+        from regulars.home import Home
+
+        root = self.root / str(len(self.targets))
+        root.mkdir(exist_ok=True)
+        (root / "regulars.yml").write_text(settings)
+        home = Home.at(root)
+        key = json.dumps(home.settings.dbt_vars(), sort_keys=True)
+        if key not in self.targets:
+            home.prepare()
+            dbt.prepare(home)
+            self.targets[key] = home.dbt_target
+        return self.targets[key]
+
+
+@pytest.fixture(scope="session")
+def parsed(tmp_path_factory) -> Parsed:
+    return Parsed(tmp_path_factory.mktemp("parsed"))
 
 
 class Place:
     """A home of a test: files to land, a refresh to call, figures to ask for."""
 
-    def __init__(self, root: Path, parsed: Path):
+    def __init__(self, root: Path, parsed: Parsed):
         self.root = root
         self.landing = root / "landing"
-        shutil.copytree(parsed, root / "build" / "dbt")
+        self.parsed = parsed
 
     def land(self, name: str, text: str | bytes, encoding: str = "utf-8") -> Path:
         path = self.landing / name
@@ -89,10 +107,18 @@ class Place:
         self.root.mkdir(parents=True, exist_ok=True)
         (self.root / "regulars.yml").write_text(text)
 
+    def prepare(self) -> None:
+        """Before the first refresh: what dbt parsed for other homes with these settings."""
+        if not (self.root / "build" / "dbt").exists():
+            own = self.root / "regulars.yml"
+            shutil.copytree(self.parsed.target(own.read_text() if own.exists() else ""), self.root / "build" / "dbt")
+
     def refresh(self, *arguments: str, **environment: str) -> Result:
+        self.prepare()
         return call("refresh", "--home", self.root, *arguments, **environment)
 
     def call_here(self, *arguments: str) -> Result:
+        self.prepare()
         return call_here("refresh", "--home", self.root, *arguments)
 
     def refresh_here(self, as_of: str | None = None, full: bool = False):
@@ -100,6 +126,7 @@ class Place:
         from regulars.home import Home
         from regulars.job import run_refresh
 
+        self.prepare()
         home = Home.at(self.root)
         home.prepare()
         home.export()
@@ -122,6 +149,15 @@ def place(tmp_path, parsed) -> Place:
 @pytest.fixture(scope="session")
 def new_place(tmp_path_factory, parsed) -> Callable[[str], Place]:
     return lambda name: Place(tmp_path_factory.mktemp(name) / "home", parsed)
+
+
+@pytest.fixture(scope="session")
+def corner_shop(new_place) -> Place:
+    """Five orders, refreshed once, for tests that only look at what a refresh leaves."""
+    place = new_place("corner_shop")
+    place.land("shop/order_lines.csv", orders(5))
+    assert place.refresh_here().exit == 0
+    return place
 
 
 @pytest.fixture

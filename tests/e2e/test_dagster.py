@@ -16,6 +16,8 @@ import dagster as dg
 import pytest
 from conftest import PROJECT, orders
 
+from regulars.home import Home
+
 pytestmark = pytest.mark.e2e
 
 QUESTION = """{
@@ -37,14 +39,21 @@ def ask(port: int, question: str) -> dict:
         return json.load(answer)["data"]
 
 
-def test_dagster_dev_answers(place):
+@pytest.fixture(scope="module")
+def shop(new_place):
+    place = new_place("dagster")
     place.land("shop/order_lines.csv", orders(5))
+    place.settings("nightly_at: '02:15'\ntime_zone: Asia/Shanghai\n")
     assert place.refresh().exit == 0
+    return place
+
+
+def test_dagster_dev_answers(shop):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     server = subprocess.Popen(
-        [sys.executable, "-m", "regulars.cli", "dev", "--home", place.root, "--port", str(port)],
+        [sys.executable, "-m", "regulars.cli", "dev", "--home", shop.root, "--port", str(port)],
         cwd=PROJECT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
     )  # fmt: skip
     try:
@@ -79,10 +88,8 @@ def test_dagster_dev_answers(place):
     assert {"jobName": "refresh", "status": "SUCCESS"} in data["runsOrError"]["results"]
 
 
-def test_schedule_and_sensor_start_the_same_job(place):
-    place.land("shop/order_lines.csv", orders(5))
-    place.settings("nightly_at: '02:15'\ntime_zone: Asia/Shanghai\n")
-    assert place.refresh_here().exit == 0
+def test_schedule_and_sensor_start_the_same_job(shop):
+    Home.at(shop.root).export()
     from orchestration.definitions import build
 
     repository = build().get_repository_def()
@@ -99,20 +106,19 @@ def test_schedule_and_sensor_start_the_same_job(place):
             return sensor.evaluate_tick(context)
 
     assert "as it was published" in evaluate().skip_message
-    added = place.land("shop/order_lines/more.csv", orders(5, first=50))
+    added = shop.land("shop/order_lines/more.csv", orders(5, first=50))
     tick = evaluate()
     assert len(tick.run_requests) == 1
     assert "tried before" in evaluate(tick.cursor).skip_message
     # Added, then taken away again: nothing to do; added again: a new try.
     added.unlink()
     assert "as it was published" in evaluate(tick.cursor).skip_message
-    place.land("shop/order_lines/more.csv", orders(6, first=50))
+    shop.land("shop/order_lines/more.csv", orders(6, first=50))
     assert len(evaluate(tick.cursor).run_requests) == 1
 
 
-def test_materializations_carry_rows_seconds_and_previews(place):
-    place.land("shop/order_lines.csv", orders(5))
-    assert place.refresh_here().exit == 0
+def test_materializations_carry_rows_seconds_and_previews(corner_shop):
+    Home.at(corner_shop.root).export()
     record = dg.DagsterInstance.get().get_latest_materialization_event(dg.AssetKey(["profiling", "customer_rfm"]))
     metadata = record.asset_materialization.metadata
     assert metadata["dagster/row_count"].value == 5

@@ -61,7 +61,7 @@ def ids(folder: Path) -> list:
     return [n for file in sorted(folder.glob("*.parquet")) for n in parquet.read_table(file).column("id").to_pylist()]
 
 
-def test_sales_of_a_database(place, address):
+def test_sales_of_a_database(place, address, monkeypatch):
     sql(
         address,
         "drop table if exists sales",
@@ -74,10 +74,12 @@ def test_sales_of_a_database(place, address):
     place.land("erp/_source.yml", "time_zone: Asia/Shanghai\n")
     place.settings("publish_source_customer_ids: true\n")
     (place.root / "sources.yml").write_text(SOURCES)
-    unset = place.refresh()
+    monkeypatch.delenv("ERP_URL", raising=False)
+    unset = place.call_here()
     assert unset.exit == 2
     assert "ERP_URL is not set" in unset.err
-    first = place.refresh(ERP_URL=address)
+    monkeypatch.setenv("ERP_URL", address)
+    first = place.call_here()
     assert first.exit == 0, first.text
     shown = "select order_id, order_date::varchar, net_sales_amount::double from core.fct_orders order by 1"
     assert place.query(shown) == [("001", "2024-03-01", 10.5), ("002", "2024-03-02", 6.5)]
@@ -87,7 +89,7 @@ def test_sales_of_a_database(place, address):
         "update sales set quantity = 3, updated_at = '2024-03-04' where order_id = '001'",
         "insert into sales values ('003', 1, '2024-03-03 10:00+08', '007', 1, 5, '2024-03-04', null)",
     )
-    second = place.refresh(ERP_URL=address)
+    second = place.call_here()
     assert second.exit == 0, second.text
     assert place.query(shown) == [
         ("001", "2024-03-01", 31.5),

@@ -8,15 +8,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import PROJECT, orders
+from conftest import PROJECT
 
 pytestmark = pytest.mark.e2e
 
 
-def test_dbt_unit_tests(place):
-    place.land("shop/order_lines.csv", orders(5))
-    assert place.refresh_here().exit == 0
-    build = place.root / "build"
+def test_dbt_unit_tests(corner_shop):
+    build = corner_shop.root / "build"
     done = subprocess.run(
         [Path(sys.executable).parent / "dbt", "test", "--select", "test_type:unit", "--project-dir", PROJECT,
          "--profiles-dir", PROJECT, "--target-path", build / "dbt_unit", "--log-path", build / "dbt_unit"],

@@ -19,8 +19,10 @@ DIRTY = FIVE_COLUMNS + (
 )
 
 
-@pytest.fixture
-def dirty(place):
+@pytest.fixture(scope="module")
+def dirty(new_place):
+    """One home, whose tests go on where the one before left it."""
+    place = new_place("dirty")
     place.settings("quarantine_limit_rate: 0.9\npublish_source_customer_ids: true\n")
     place.land("shop/_source.yml", "time_zone: Asia/Shanghai\n")
     place.land("shop/order_lines.csv", DIRTY)
@@ -71,14 +73,18 @@ def test_corrected_rows_come_back(dirty, tmp_path):
     assert "is not in quarantine" in again.err
 
 
-def test_a_corrected_file_empties_its_quarantine(dirty):
+def test_a_corrected_file_replaces_its_rows_and_empties_its_quarantine(dirty):
     dirty.land(
         "shop/order_lines.csv", FIVE_COLUMNS + "o1,2024-03-01 10:00:00,c1,1,10.00\no2,2024-03-01 23:30:00,c2,1,5.00\n"
     )
     dirty.land("shop/order_lines/later.csv", FIVE_COLUMNS + "o9,2024-03-05 10:00:00,c9,1,9.00\n")
     assert dirty.refresh_here().exit == 0
     assert dirty.query("select count(*) from quality.quarantined_rows") == [(0,)]
-    assert dirty.query("select count(*) from core.fct_orders") == [(3,)]
+    assert dirty.query("select count(*), sum(net_sales_amount)::int from core.fct_orders") == [(3, 24)]
+    assert dirty.query("select status, rows_in, superseded from quality.load_history where file = 'shop/order_lines.csv'"
+                       " order by load_id") == [("replaced", 6, 6), ("current", 2, 0)]  # fmt: skip
+    # A file that is gone withdraws nothing: people clean up.
+    (dirty.landing / "shop/order_lines.csv").unlink()
     # Withdrawn: its rows are gone, and stay away though the file still lies there; until somebody lets it count again.
     assert call_here("withdraw", "shop/order_lines/later.csv", "--home", dirty.root).exit == 0
     assert dirty.refresh_here().exit == 0

@@ -72,30 +72,30 @@ def test_a_second_source_system(place, project):
     shutil.rmtree(folder)
 
 
-def test_the_order_of_files_and_their_split_do_not_matter(new_place):
+def test_the_order_of_files_and_their_split_do_not_matter(place):
+    """The same lines in three systems: as one file, in two files, and turned round."""
     header, *lines = orders(40).splitlines(keepends=True)
     # Lines of one order, without numbers, spread over files: numbered by content.
     lines += [f"basket,2024-03-05 10:00:00,c1,{n % 3 + 1},{n}.00\n" for n in range(9)] * 2
-    found = []
-    for name, parts in {
+    for system, parts in {
         "one": {"a": lines},
         "split": {"b": lines[:13], "a": lines[13:]},
         "turned": {"a": lines[::-1]},
     }.items():
-        place = new_place(name)
         for part, content in parts.items():
-            place.land(f"shop/order_lines/{part}.csv", header + "".join(content))
-        assert place.refresh_here().exit == 0
-        found.append(
-            {
-                relation: place.query(f"select * from {relation} order by all")
-                for relation in (
-                    "core.fct_order_lines",
-                    "core.fct_orders",
-                    "profiling.customer_360",
-                    "core.dim_customers",
-                )
-            }
-        )
-    assert found[0] == found[1] == found[2]
-    assert len(found[0]["core.fct_order_lines"]) == 58
+            place.land(f"{system}/order_lines/{part}.csv", header + "".join(content))
+    place.settings("publish_source_customer_ids: true\n")
+    assert place.refresh_here().exit == 0
+    found = {
+        system: [
+            place.query(
+                "select sources.source_customer_id, relation.* exclude (source_system, customer_id)"
+                f" from {relation} as relation join core.bridge_customer_sources as sources using (customer_id)"
+                f" where sources.source_system = '{system}' order by all"
+            )
+            for relation in ("core.fct_order_lines", "core.fct_orders")
+        ]
+        for system in ("one", "split", "turned")
+    }
+    assert found["one"] == found["split"] == found["turned"]
+    assert len(found["one"][0]) == 58

@@ -136,5 +136,5 @@ def test_help_names_the_exit_statuses():
 def test_the_contract_page_is_what_the_contract_says(parsed):
     from orchestration.documentation import contract_page
 
-    manifest = json.loads((parsed / "manifest.json").read_text())
+    manifest = json.loads((parsed.target() / "manifest.json").read_text())
     assert (PROJECT / "docs" / "source_contract.md").read_text() == contract_page(manifest), "run `make docs`"
