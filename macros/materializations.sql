@@ -1,0 +1,41 @@
+{# Tables and views of the build database, one statement each. dbt's own build under a second name, rename twice and drop:
+   eight statements a model that protect readers. Nobody reads the build database, and what is published is swapped whole. #}
+
+{% materialization table, adapter='duckdb' %}
+  {%- do drop_another_kind('table') -%}
+  {%- if config.get('contract').enforced -%}
+    {%- do get_assert_columns_equivalent(compiled_code) -%}
+  {%- endif -%}
+  {% call statement('main', auto_begin=false) -%}
+    create or replace table {{ this }} as
+    {%- if config.get('contract').enforced %}
+    select {{ model['columns'].values() | map(attribute='name') | join(', ') }} from (
+    {{ compiled_code }}
+    )
+    {%- else %}
+    {{ compiled_code }}
+    {%- endif %}
+  {%- endcall %}
+  {{ return({'relations': [this.incorporate(type='table')]}) }}
+{% endmaterialization %}
+
+{% materialization view, adapter='duckdb' %}
+  {%- do drop_another_kind('view') -%}
+  {%- if config.get('contract').enforced -%}
+    {%- do get_assert_columns_equivalent(compiled_code) -%}
+  {%- endif -%}
+  {% call statement('main', auto_begin=false) -%}
+    create or replace view {{ this }} as
+    {{ compiled_code }}
+  {%- endcall %}
+  {{ return({'relations': [this.incorporate(type='view')]}) }}
+{% endmaterialization %}
+
+{% macro drop_another_kind(kind) %}
+  {# What was a view and is a table now, or the other way round, has to go first. #}
+  {%- set existing = load_cached_relation(this) -%}
+  {%- if existing is not none and existing.type != kind -%}
+    {%- do adapter.drop_relation(existing) -%}
+    {%- do adapter.commit() -%}
+  {%- endif -%}
+{% endmacro %}
