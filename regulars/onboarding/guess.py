@@ -125,6 +125,13 @@ def map_columns(entity: str, header: list[str]) -> dict[str, str]:
     for _, _, column, name in sorted(offers):
         if column not in chosen and name not in chosen.values():
             chosen[column] = name
+    # What is required goes before what may be absent: a file by household numbers its customers by household.
+    needed = [column for column, about in contract()[entity]["columns"].items() if about.get("required")]
+    for _, _, column, name in sorted(offers):
+        holder = next((taken for taken, used in chosen.items() if used == name), None)
+        if column in needed and column not in chosen and holder not in needed:
+            del chosen[holder]
+            chosen[column] = name
     return chosen
 
 

@@ -47,6 +47,14 @@ def test_members_in_chinese(guessed):
     assert found.missing == []
 
 
+def test_households_are_customers_where_nothing_else_is(guessed):
+    found = guessed("household_id,age,income\n1,25-34,50-74K\n2,65+,\n", "demographics.csv")
+    assert (found.entity, found.missing) == ("customers", [])
+    assert found.columns == {"customer_id": "household_id", "age_band": "age", "income_band": "income"}
+    both = guessed("customer_id,household_id,age\n7,1,30\n", "customers.csv")
+    assert (both.columns["customer_id"], both.columns["household_id"]) == ("customer_id", "household_id")
+
+
 @pytest.mark.parametrize(
     ("days", "form", "is_doubtful"),
     [
