@@ -38,3 +38,13 @@
 
 {% macro quarter_hour(instant) %}{{ return(adapter.dispatch('quarter_hour')(instant)) }}{% endmacro %}
 {% macro duckdb__quarter_hour(instant) %}time_bucket(interval '15 minutes', {{ instant }}){% endmacro %}
+
+{% macro median(value) %}{{ return(adapter.dispatch('median')(value)) }}{% endmacro %}
+{# Middle value of a group, the mean of the two middle ones where their number is even; NULL left out. #}
+{% macro duckdb__median(value) %}quantile_cont({{ value }}, 0.5){% endmacro %}
+
+{% macro running_median(value, partition_by, order_by) %}{{ return(adapter.dispatch('running_median')(value, partition_by, order_by)) }}{% endmacro %}
+{# Median of the values so far within a sequence, this one included. #}
+{% macro duckdb__running_median(value, partition_by, order_by) -%}
+  quantile_cont({{ value }}, 0.5) over (partition by {{ partition_by }} order by {{ order_by }} rows between unbounded preceding and current row)
+{%- endmacro %}

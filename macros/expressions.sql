@@ -67,6 +67,34 @@
   {%- endif -%}
 {%- endmacro %}
 
+{% macro meets_rate_cutoff(part, whole, rule) %}
+  {#- true where part / whole reaches the cut-off; `mean` is the rate of all rows together, their parts over their wholes.
+      Compared cross-multiplied, for a whole above 0; NULL parts are left out of the totals with their wholes. -#}
+  {%- set rule = rule | string -%}
+  {%- if rule == 'mean' -%}
+  {{ part }} * cast(sum(case when {{ part }} is not null then {{ whole }} end) over () as decimal(18, 4))
+            >= {{ whole }} * cast(sum({{ part }}) over () as decimal(18, 4))
+  {%- elif rule in ['median'] or rule.startswith('quantile:') -%}
+  {{ meets_cutoff('cast(' ~ part ~ ' as double) / ' ~ whole, rule) }}
+  {%- else -%}
+  {{ part }} >= cast({{ rule }} as decimal(18, 4)) * {{ whole }}
+  {%- endif -%}
+{%- endmacro %}
+
+{% macro whole_numbers(places) %}
+  {#- Rows `number` from 0 to 10 ** places - 1. -#}
+  select
+        {%- for place in range(places) %}
+        {{ '+ ' if not loop.first }}{{ 10 ** place }} * digits_{{ place }}.digit
+        {%- endfor %} as number
+    from
+        {%- for place in range(places) %}
+        {{ 'cross join ' if not loop.first }}(
+            {%- for digit in range(10) %}{{ ' union all ' if not loop.first }}select {{ digit }} as digit{% endfor -%}
+        ) as digits_{{ place }}
+        {%- endfor %}
+{%- endmacro %}
+
 {% macro negated_cutoff(rule) %}
   {#- The cut-off of -x that means the same as `rule` on x: "at most the mean" is "-x at least the mean of -x". -#}
   {%- set rule = rule | string -%}
@@ -85,4 +113,19 @@
             then 1
         else 0
     end as integer)
+{%- endmacro %}
+
+{% macro join_playbook(code, relation) %}
+  {#- Name and advice of a band's code, from the playbook; goes with told_of. -#}
+  left join {{ ref('playbook') }} as {{ code }}_playbook
+    on
+        {{ relation }}.{{ code }} = {{ code }}_playbook.code
+        and {{ code }}_playbook.code_list = '{{ code }}'
+{%- endmacro %}
+
+{% macro told_of(code) %}
+  {#- Columns that tell people what a code means and what to do; goes with join_playbook. -#}
+  {%- for kind in ['label', 'advice'] %}{% for language in ['en', 'zh'] -%}
+    {{ code }}_playbook.{{ kind }}_{{ language }} as {{ code }}_{{ kind }}_{{ language }}{{ "," if not (kind == 'advice' and language == 'zh') }}
+    {% endfor %}{% endfor -%}
 {%- endmacro %}

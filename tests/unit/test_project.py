@@ -44,14 +44,14 @@ def test_rfm_segments_partition_every_score():
     assert sorted(cells) == sorted((str(r), str(f)) for r in range(1, 6) for f in range(1, 6))
 
 
-def test_every_code_has_a_label_in_both_languages():
-    with (PROJECT / "seeds" / "labels.csv").open() as file:
-        labels = {(row["code_list"], row["code"]): row for row in csv.DictReader(file)}
-    assert all(row["label_en"] and row["label_zh"] for row in labels.values())
+def test_every_code_has_a_name_and_advice_in_both_languages():
+    with (PROJECT / "seeds" / "playbook.csv").open() as file:
+        playbook = {(row["code_list"], row["code"]): row for row in csv.DictReader(file)}
+    assert all(all(row.values()) for row in playbook.values())
     for name, column in (("rfm_segments", "rfm_segment"), ("rfm_octants", "rfm_octant")):
         with (PROJECT / "seeds" / f"{name}.csv").open() as file:
             for row in csv.DictReader(file):
-                assert (column, row[column]) in labels
+                assert (column, row[column]) in playbook
     with (PROJECT / "seeds" / "quarantine_reasons.csv").open() as file:
         told = {row["reason"] for row in csv.DictReader(file)}
     contract = yaml.safe_load((PROJECT / "models/staging/canonical/_sources.yml").read_text())
@@ -138,3 +138,15 @@ def test_the_contract_page_is_what_the_contract_says(parsed):
 
     manifest = json.loads((parsed.target() / "manifest.json").read_text())
     assert (PROJECT / "docs" / "source_contract.md").read_text() == contract_page(manifest), "run `make docs`"
+
+
+def test_layers_depend_downwards_only(parsed):
+    """A part of the graph that waits for a later part is split by Dagster, and then builds the wrong things."""
+    nodes = json.loads((parsed.target() / "manifest.json").read_text())["nodes"]
+    order = ["staging", "intermediate", "marts"]
+    for node in nodes.values():
+        if node["resource_type"] != "model":
+            continue
+        for parent in node["depends_on"]["nodes"]:
+            if nodes.get(parent, {}).get("resource_type") == "model":
+                assert order.index(nodes[parent]["fqn"][1]) <= order.index(node["fqn"][1]), (node["name"], parent)

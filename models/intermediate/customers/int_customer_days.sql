@@ -23,7 +23,8 @@ money as (
         customer_key,
         order_date as activity_date,
         sum(net_sales_amount) as net_sales_amount,
-        {{ sum_if_all_known('margin_amount') }} as margin_amount
+        {{ sum_if_all_known('margin_amount') }} as margin_amount,
+        count(*) filter (where margin_basis not in ('default_rate', 'unknown')) as costed_line_count
     from lines
     group by customer_key, order_date
 ),
@@ -43,7 +44,8 @@ select
     money.activity_date,
     coalesce(counts.order_count, 0) as order_count,
     cast(money.net_sales_amount as decimal(18, 4)) as net_sales_amount,
-    cast(money.margin_amount as decimal(18, 4)) as margin_amount
+    cast(money.margin_amount as decimal(18, 4)) as margin_amount,
+    money.costed_line_count
 from money
 left join counts
     on

@@ -21,6 +21,12 @@ select
     cast(sum(net_sales_amount) as decimal(18, 4)) as net_sales_amount,
     cast({{ sum_if_all_known('margin_amount') }} as decimal(18, 4)) as margin_amount,
     cast(coalesce(sum(order_count) filter (where is_in_window), 0) as bigint) as window_order_count,
-    cast(coalesce(sum(net_sales_amount) filter (where is_in_window), 0) as decimal(18, 4)) as window_net_sales_amount
+    cast(coalesce(sum(net_sales_amount) filter (where is_in_window), 0) as decimal(18, 4)) as window_net_sales_amount,
+    cast(
+        case when count(*) filter (where is_in_window and margin_amount is null) = 0 then sum(margin_amount) filter (where is_in_window) end
+        as decimal(18, 4)
+    ) as window_margin_amount,
+    cast(coalesce(sum(costed_line_count) filter (where is_in_window), 0) as bigint) as window_costed_line_count,
+    count(*) filter (where is_in_window and order_count > 0) as window_order_day_count
 from flagged
 group by customer_key

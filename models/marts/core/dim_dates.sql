@@ -23,30 +23,16 @@ span as (
     from touched
 ),
 
-digits as (
-    {%- for digit in range(10) %}
-    {{ 'union all' if not loop.first }}
-    select {{ digit }} as digit
-    {%- endfor %}
-),
-
--- 0 to 99,999: two and a half centuries of days.
+-- Two and a half centuries of days.
 numbers as (
-    select
-        ones.digit + 10 * tens.digit + 100 * hundreds.digit + 1000 * thousands.digit
-        + 10000 * tens_of_thousands.digit as offset_days
-    from digits as ones
-    cross join digits as tens
-    cross join digits as hundreds
-    cross join digits as thousands
-    cross join digits as tens_of_thousands
+    {{ whole_numbers(5) }}
 ),
 
 days as (
-    select {{ add_days('span.first_day', 'numbers.offset_days') }} as date_day
+    select {{ add_days('span.first_day', 'numbers.number') }} as date_day
     from span
     cross join numbers
-    where {{ add_days('span.first_day', 'numbers.offset_days') }} < span.day_after
+    where {{ add_days('span.first_day', 'numbers.number') }} < span.day_after
 ),
 
 holidays as (

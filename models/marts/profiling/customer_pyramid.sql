@@ -93,12 +93,8 @@ select
     cast(tiered.sales_rank as bigint) as sales_rank,
     cast(tiered.at_least_as_good_count as double) / nullif(tiered.customer_count, 0) as cumulative_customer_share,
     tiered.pyramid_tier,
-    labels.label_en as pyramid_tier_label_en,
-    labels.label_zh as pyramid_tier_label_zh
+    {{ told_of('pyramid_tier') }}
 from tiered
 inner join persons
     on tiered.customer_key = persons.customer_key
-left join {{ ref('labels') }} as labels
-    on
-        tiered.pyramid_tier = labels.code
-        and labels.code_list = 'pyramid_tier'
+{{ join_playbook('pyramid_tier', 'tiered') }}

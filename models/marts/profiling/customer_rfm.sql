@@ -107,19 +107,11 @@ select
     coded.m_score,
     cast(coded.r_score as varchar) || cast(coded.f_score as varchar) || cast(coded.m_score as varchar) as rfm_score,
     coded.rfm_segment,
-    segment_labels.label_en as rfm_segment_label_en,
-    segment_labels.label_zh as rfm_segment_label_zh,
+    {{ told_of('rfm_segment') }},
     coded.rfm_octant,
-    octant_labels.label_en as rfm_octant_label_en,
-    octant_labels.label_zh as rfm_octant_label_zh
+    {{ told_of('rfm_octant') }}
 from coded
 inner join persons
     on coded.customer_key = persons.customer_key
-left join {{ ref('labels') }} as segment_labels
-    on
-        coded.rfm_segment = segment_labels.code
-        and segment_labels.code_list = 'rfm_segment'
-left join {{ ref('labels') }} as octant_labels
-    on
-        coded.rfm_octant = octant_labels.code
-        and octant_labels.code_list = 'rfm_octant'
+{{ join_playbook('rfm_segment', 'coded') }}
+{{ join_playbook('rfm_octant', 'coded') }}

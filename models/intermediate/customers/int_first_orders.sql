@@ -1,0 +1,59 @@
+-- Grain: one customer with an order: what their first order was about.
+-- Its category is the one with the largest net sales, then the first by name; returns are no purchase.
+with
+
+first_orders as (
+    select *
+    from {{ ref('int_orders') }}
+    where order_number = 1
+),
+
+lines as (
+    select
+        source_system,
+        order_id,
+        product_id,
+        net_sales_amount
+    from {{ ref('int_order_lines') }}
+    where
+        not is_return
+        and order_date <= {{ as_of_date() }}
+),
+
+products as (
+    select
+        product_id,
+        category
+    from {{ ref('int_products') }}
+    where category is not null
+),
+
+categories as (
+    select
+        first_orders.customer_key,
+        products.category,
+        row_number() over (
+            partition by first_orders.customer_key
+            order by sum(lines.net_sales_amount) desc, products.category asc
+        ) as place
+    from first_orders
+    inner join lines
+        on
+            first_orders.source_system = lines.source_system
+            and first_orders.order_id = lines.order_id
+    inner join products
+        on lines.product_id = products.product_id
+    group by first_orders.customer_key, products.category
+)
+
+select
+    first_orders.customer_key,
+    first_orders.order_date as first_order_date,
+    first_orders.channel as first_channel,
+    first_orders.store_id as first_store_id,
+    categories.category as first_category
+from first_orders
+left join categories
+    on
+        first_orders.customer_key = categories.customer_key
+        and categories.place = 1
