@@ -14,7 +14,14 @@ import pytest
 import yaml
 
 CASES = sorted(path.parent for path in Path(__file__).parent.glob("*/README.md"))
-SOME_ROWS = {"quality.coverage", "quality.reconciliation", "profitability.profit_concentration"}
+SOME_ROWS = {
+    "quality.coverage",
+    "quality.reconciliation",
+    "profitability.profit_concentration",
+    "performance.purchase_timing",
+    "performance.behavior_kpis",
+    "profiling.segment_profiles",
+}
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

@@ -6,6 +6,10 @@ persons as (
     select * from {{ ref('int_persons') }}
 ),
 
+local_times as (
+    select * from {{ ref('int_local_quarter_hours') }}
+),
+
 lines as (
     select
         order_lines.source_system,
@@ -15,6 +19,7 @@ lines as (
         order_lines.order_date,
         order_lines.store_id,
         order_lines.channel,
+        order_lines.payment_method,
         order_lines.is_return,
         order_lines.quantity,
         order_lines.gross_sales_amount,
@@ -39,6 +44,7 @@ orders as (
         coalesce(min(order_date) filter (where not is_return), min(order_date)) as order_date,
         case when min(store_id) = max(store_id) then min(store_id) end as store_id,
         case when min(channel) = max(channel) then min(channel) end as channel,
+        case when min(payment_method) = max(payment_method) then min(payment_method) end as payment_method,
         count(*) as line_count,
         count(*) filter (where not is_return) = 0 as is_return_only,
         cast(sum(quantity) as decimal(18, 4)) as quantity,
@@ -72,6 +78,7 @@ purchases as (
 
 select
     orders.*,
+    cast(extract(hour from local_times.local_quarter_hour) as integer) as order_hour,
     purchases.order_number,
     purchases.previous_order_date
 from orders
@@ -79,3 +86,7 @@ left join purchases
     on
         orders.source_system = purchases.source_system
         and orders.order_id = purchases.order_id
+left join local_times
+    on
+        orders.source_system = local_times.source_system
+        and {{ quarter_hour('orders.ordered_at') }} = local_times.quarter_hour

@@ -1,4 +1,8 @@
 -- Grain: one customer, prospects included: the headline columns of every mart side by side.
+{% set bands = {
+    'rfm': 'rfm_segment', 'tiers': 'pyramid_tier', 'value_bands': 'value_band', 'value_matrix': 'value_quadrant',
+    'loyalty': 'loyalty_quadrant', 'lifecycle': 'lifecycle_stage',
+} %}
 with
 
 customers as (
@@ -21,6 +25,26 @@ tiers as (
     select *
     from {{ ref('customer_pyramid') }}
     where period_type = 'trailing_12m'
+),
+
+value_bands as (
+    select * from {{ ref('customer_value_bands') }}
+),
+
+value_matrix as (
+    select * from {{ ref('customer_value_matrix') }}
+),
+
+loyalty as (
+    select * from {{ ref('customer_loyalty') }}
+),
+
+lifecycle as (
+    select * from {{ ref('customer_lifecycle') }}
+),
+
+habits as (
+    select * from {{ ref('customer_5w1h') }}
 ),
 
 responses as (
@@ -71,16 +95,29 @@ select
     rfm.frequency_count,
     rfm.monetary_amount,
     rfm.rfm_score,
-    rfm.rfm_segment,
-    rfm.rfm_segment_label_en,
-    rfm.rfm_segment_label_zh,
+    tiers.sales_rank,
+    {%- for relation, code in bands.items() %}
+    {{ relation }}.{{ code }},
+    {%- for told in ['label_en', 'label_zh', 'advice_en', 'advice_zh'] %}
+    {{ relation }}.{{ code }}_{{ told }},
+    {%- endfor %}{% endfor %}
     rfm.rfm_octant,
     rfm.rfm_octant_label_en,
     rfm.rfm_octant_label_zh,
-    tiers.pyramid_tier,
-    tiers.pyramid_tier_label_en,
-    tiers.pyramid_tier_label_zh,
-    tiers.sales_rank,
+    value_bands.value_score,
+    value_matrix.margin_rate,
+    loyalty.repeat_score,
+    loyalty.attitude_score,
+    lifecycle.typical_gap_days,
+    lifecycle.overdue_ratio,
+    lifecycle.expected_next_order_date,
+    lifecycle.churn_probability,
+    lifecycle.won_back_count,
+    habits.top_category,
+    habits.main_channel,
+    habits.home_store_id,
+    habits.discount_share,
+    habits.average_order_amount,
     coalesce(responses.campaign_contact_count, 0) as campaign_contact_count,
     responses.campaign_response_rate,
     responses.campaign_response_basis,
@@ -97,6 +134,16 @@ left join rfm
     on customers.customer_id = rfm.customer_id
 left join tiers
     on customers.customer_id = tiers.customer_id
+left join value_bands
+    on customers.customer_id = value_bands.customer_id
+left join value_matrix
+    on customers.customer_id = value_matrix.customer_id
+left join loyalty
+    on customers.customer_id = loyalty.customer_id
+left join lifecycle
+    on customers.customer_id = lifecycle.customer_id
+left join habits
+    on customers.customer_id = habits.customer_id
 left join responses
     on persons.customer_key = responses.customer_key
 left join referrals

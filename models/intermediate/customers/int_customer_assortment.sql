@@ -1,0 +1,32 @@
+-- Grain: one customer and department, category and brand they bought in the trailing window; NULL where no product tells.
+with
+
+lines as (
+    select order_lines.*
+    from {{ ref('int_order_lines') }} as order_lines
+    inner join {{ ref('int_persons') }} as persons
+        on order_lines.customer_key = persons.customer_key
+    where
+        order_lines.order_date <= {{ as_of_date() }}
+        and order_lines.order_date > {{ add_months(as_of_date(), -var('window_months')) }}
+),
+
+products as (
+    select * from {{ ref('int_products') }}
+)
+
+select
+    lines.customer_key,
+    products.department,
+    products.category,
+    products.brand,
+    cast(sum(lines.net_sales_amount) as decimal(18, 4)) as net_sales_amount,
+    cast(sum(lines.gross_sales_amount) as decimal(18, 4)) as gross_sales_amount,
+    cast(
+        sum(case when lines.discount_amount > 0 or lines.coupon_discount_amount > 0 then lines.gross_sales_amount else 0 end)
+        as decimal(18, 4)
+    ) as reduced_gross_sales_amount
+from lines
+left join products
+    on lines.product_id = products.product_id
+group by lines.customer_key, products.department, products.category, products.brand

@@ -1,0 +1,91 @@
+-- Grain: one customer, prospects included; what, why, when and how look at the trailing window.
+with
+
+customers as (
+    select
+        dim_customers.*,
+        persons.customer_key
+    from {{ ref('dim_customers') }} as dim_customers
+    inner join {{ ref('int_persons') }} as persons
+        on dim_customers.customer_id = persons.customer_id
+),
+
+assortment as (
+    select * from {{ ref('int_customer_assortment') }}
+),
+
+orders as (
+    select * from {{ ref('int_customer_orders') }}
+),
+
+lifecycle as (
+    select * from {{ ref('customer_lifecycle') }}
+),
+
+totals as (
+    select
+        customer_key,
+        sum(net_sales_amount) as net_sales_amount,
+        sum(gross_sales_amount) as gross_sales_amount,
+        sum(reduced_gross_sales_amount) as reduced_gross_sales_amount
+    from assortment
+    group by customer_key
+)
+{%- for level in ['department', 'category', 'brand'] %},
+
+{{ level }}_sales as (
+    select
+        customer_key,
+        {{ level }},
+        sum(net_sales_amount) as net_sales_amount,
+        row_number() over (
+            partition by customer_key
+            order by sum(net_sales_amount) desc, {{ level }} asc
+        ) as place
+    from assortment
+    where {{ level }} is not null
+    group by customer_key, {{ level }}
+)
+{%- endfor %}
+
+select
+    customers.customer_id,
+    {{ as_of_date() }} as as_of_date,
+    customers.is_prospect,
+    customers.age_band,
+    customers.gender,
+    customers.occupation,
+    customers.household_size,
+    {%- for level in ['department', 'category', 'brand'] %}
+    {{ level }}_sales.{{ level }} as top_{{ level }},
+    cast({{ level }}_sales.net_sales_amount as double) / nullif(totals.net_sales_amount, 0) as top_{{ level }}_share,
+    {%- endfor %}
+    cast(orders.discount_amount as double) / nullif(orders.gross_sales_amount, 0) as discount_share,
+    case
+        when orders.discount_amount is not null
+            then cast(totals.reduced_gross_sales_amount as double) / nullif(totals.gross_sales_amount, 0)
+    end as promotion_share,
+    customers.purchase_motive,
+    orders.home_store_id,
+    orders.main_channel,
+    customers.region,
+    customers.city,
+    orders.top_weekday,
+    orders.top_hour,
+    lifecycle.typical_gap_days,
+    orders.top_payment_method,
+    cast(orders.net_sales_amount / orders.order_count as decimal(18, 4)) as average_order_amount,
+    cast(orders.line_count as double) / orders.order_count as average_line_count
+from customers
+left join orders
+    on customers.customer_key = orders.customer_key
+left join totals
+    on customers.customer_key = totals.customer_key
+left join lifecycle
+    on customers.customer_id = lifecycle.customer_id
+{%- for level in ['department', 'category', 'brand'] %}
+left join {{ level }}_sales
+    on
+        customers.customer_key = {{ level }}_sales.customer_key
+        and {{ level }}_sales.place = 1
+{%- endfor %}

@@ -1,0 +1,151 @@
+-- Grain: one value of one dimension; each dimension partitions all customers, prospects included.
+{#- Dimensions by kind: name of the dimension and the column it comes from. -#}
+{%- set dimensions = {
+    'demographic': ['age_band', 'gender', 'marital_status', 'income_band', 'occupation', 'job_title', 'industry', 'education', 'religion',
+                    'household_size', 'has_children', 'home_ownership', 'dwelling_type'],
+    'geographic': ['country', 'region', 'city', 'climate', 'region_income'],
+    'psychographic': ['lifestyle', 'personality', 'interests', 'risk_attitude', 'purchase_motive', 'stated_needs'],
+    'behavioural': ['acquisition_channel', 'is_member', 'rfm_segment', 'rfm_octant', 'lifecycle_stage', 'value_band', 'main_channel',
+                    'home_store_id', 'top_department', 'top_category', 'top_brand'],
+    'band': ['response_band', 'pyramid_tier', 'value_quadrant', 'loyalty_quadrant', 'referral_band'],
+} %}
+with
+
+customers as (
+    select
+        dim_customers.*,
+        persons.customer_key
+    from {{ ref('dim_customers') }} as dim_customers
+    inner join {{ ref('int_persons') }} as persons
+        on dim_customers.customer_id = persons.customer_id
+),
+
+regions as (
+    select * from {{ ref('dim_regions') }}
+),
+
+referrals as (
+    select
+        referrer_customer_id as customer_id,
+        count(*) as referred_customer_count
+    from customers
+    where referrer_customer_id is not null
+    group by referrer_customer_id
+),
+
+known as (
+    select count(*) > 0 as has_referrals
+    from referrals
+),
+
+described as (
+    select
+        customers.*,
+        coalesce(cities.climate, regions.climate) as climate,
+        case
+            when coalesce(cities.income_index, regions.income_index) >= {{ var('region_income_high') }} then 'high'
+            when coalesce(cities.income_index, regions.income_index) >= {{ var('region_income_low') }} then 'middle'
+            when coalesce(cities.income_index, regions.income_index) is not null then 'low'
+        end as region_income,
+        customer_rfm.rfm_segment,
+        customer_rfm.rfm_octant,
+        lifecycle.lifecycle_stage,
+        value_bands.value_band,
+        habits.main_channel,
+        habits.home_store_id,
+        habits.top_department,
+        habits.top_category,
+        habits.top_brand,
+        case
+            when responses.campaign_response_rate >= {{ var('response_rate_high') }} then 'high'
+            when responses.campaign_response_rate > 0 then 'some'
+            when responses.campaign_response_rate = 0 then 'none'
+        end as response_band,
+        tiers.pyramid_tier,
+        value_matrix.value_quadrant,
+        loyalty.loyalty_quadrant,
+        case when known.has_referrals then case
+            when referrals.referred_customer_count >= {{ var('referrals_many') }} then 'many'
+            when referrals.referred_customer_count > 0 then 'some'
+            else 'none'
+        end end as referral_band,
+        coalesce(purchases.window_order_count, 0) as order_count,
+        coalesce(purchases.window_net_sales_amount, 0) as net_sales_amount,
+        case when coalesce(purchases.window_order_count, 0) > 0 or purchases.window_net_sales_amount <> 0 then 1 else 0 end as is_active,
+        purchases.window_margin_amount as margin_amount
+    from customers
+    cross join known
+    left join {{ ref('int_customer_purchases') }} as purchases
+        on customers.customer_key = purchases.customer_key
+    left join regions
+        on
+            customers.country = regions.country
+            and customers.region = regions.region
+            and regions.city is null
+    left join regions as cities
+        on
+            customers.country = cities.country
+            and customers.region = cities.region
+            and customers.city = cities.city
+    left join {{ ref('customer_rfm') }} as customer_rfm
+        on customers.customer_id = customer_rfm.customer_id
+    left join {{ ref('customer_lifecycle') }} as lifecycle
+        on customers.customer_id = lifecycle.customer_id
+    left join {{ ref('customer_value_bands') }} as value_bands
+        on customers.customer_id = value_bands.customer_id
+    left join {{ ref('customer_5w1h') }} as habits
+        on customers.customer_id = habits.customer_id
+    left join {{ ref('int_campaign_responses') }} as responses
+        on customers.customer_key = responses.customer_key
+    left join {{ ref('customer_pyramid') }} as tiers
+        on
+            customers.customer_id = tiers.customer_id
+            and tiers.period_type = 'trailing_12m'
+    left join {{ ref('customer_value_matrix') }} as value_matrix
+        on customers.customer_id = value_matrix.customer_id
+    left join {{ ref('customer_loyalty') }} as loyalty
+        on customers.customer_id = loyalty.customer_id
+    left join referrals
+        on customers.customer_id = referrals.customer_id
+),
+
+profiles as (
+    {%- for kind, names in dimensions.items() %}{% set first_kind = loop.first %}{% for name in names %}
+    {{ 'union all' if not (first_kind and loop.first) }}
+    select
+        '{{ kind }}' as dimension_kind,
+        '{{ name }}' as dimension,
+        coalesce(cast({{ name }} as varchar), 'unknown') as value,
+        count(*) as customer_count,
+        sum(is_active) as active_customer_count,
+        sum(order_count) as order_count,
+        sum(net_sales_amount) as net_sales_amount,
+        case when count(margin_amount) = sum(is_active) and sum(is_active) > 0 then sum(margin_amount) end as margin_amount
+    from described
+    group by coalesce(cast({{ name }} as varchar), 'unknown')
+    {%- endfor %}{% endfor %}
+),
+
+totals as (
+    select
+        count(*) as customer_count,
+        sum(net_sales_amount) as net_sales_amount
+    from described
+)
+
+select
+    {{ as_of_date() }} as as_of_date,
+    profiles.dimension_kind,
+    profiles.dimension,
+    profiles.value,
+    profiles.customer_count,
+    cast(profiles.customer_count as double) / totals.customer_count as customer_share,
+    cast(profiles.active_customer_count as bigint) as active_customer_count,
+    cast(profiles.order_count as bigint) as order_count,
+    cast(profiles.net_sales_amount as decimal(18, 4)) as net_sales_amount,
+    cast(profiles.margin_amount as decimal(18, 4)) as margin_amount,
+    cast(profiles.net_sales_amount / nullif(profiles.order_count, 0) as decimal(18, 4)) as average_order_amount,
+    100.0 * (cast(profiles.net_sales_amount as double) / profiles.customer_count)
+    / nullif(cast(totals.net_sales_amount as double) / totals.customer_count, 0) as sales_index
+from profiles
+cross join totals
