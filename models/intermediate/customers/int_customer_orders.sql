@@ -54,9 +54,23 @@ select
     cast(case when totals.has_discounts then totals.discount_amount end as decimal(18, 4)) as discount_amount,
     cast(totals.net_sales_amount as decimal(18, 4)) as net_sales_amount
 from totals
-{%- for column in tops %}
-left join {{ column }}_orders
+left join store_id_orders
     on
-        totals.customer_key = {{ column }}_orders.customer_key
-        and {{ column }}_orders.place = 1
-{%- endfor %}
+        totals.customer_key = store_id_orders.customer_key
+        and store_id_orders.place = 1
+left join channel_orders
+    on
+        totals.customer_key = channel_orders.customer_key
+        and channel_orders.place = 1
+left join payment_method_orders
+    on
+        totals.customer_key = payment_method_orders.customer_key
+        and payment_method_orders.place = 1
+left join weekday_orders
+    on
+        totals.customer_key = weekday_orders.customer_key
+        and weekday_orders.place = 1
+left join order_hour_orders
+    on
+        totals.customer_key = order_hour_orders.customer_key
+        and order_hour_orders.place = 1
