@@ -7,8 +7,10 @@ import json
 from pathlib import Path
 
 import duckdb
+import numpy as np
 import pytest
 from conftest import call, call_here
+from scipy import stats
 
 from regulars.simulator import Plan, simulate
 
@@ -51,6 +53,74 @@ def test_nothing_is_lost_from_layer_to_layer(retailer):
     assert all(amount != 0 for _, amount in sources), "dirty rows, cancelled lines and dollars explain something"
 
 
+def test_net_promoter_intervals(retailer):
+    """Recomputed from the answers: adjusted Wald, three quarters added to promoters and to detractors."""
+    found = retailer.query(
+        "select response_month, survey, touchpoint, nps, nps_low, nps_high from persistency.satisfaction_trend where metric = 'nps'"
+    )
+    scores: dict[tuple, list[float]] = {}
+    for *key, score in retailer.query(
+        "select date_trunc('month', response_date)::date, survey, touchpoint, score::double from core.fct_survey_responses"
+        " where metric = 'nps'"
+    ):
+        scores.setdefault(tuple(key), []).append(score)
+    assert len(found) == len(scores) > 5
+    for month, survey, touchpoint, nps, low, high in found:
+        given = np.array(scores[month, survey, touchpoint])
+        n, promoters, detractors = len(given), (given >= 9).sum(), (given <= 6).sum()
+        p, d = (promoters + 0.75) / (n + 3), (detractors + 0.75) / (n + 3)
+        wide = stats.norm.ppf(0.975) * np.sqrt((p + d - (p - d) ** 2) / (n + 3))
+        expected = [(promoters - detractors) / n, max(-1, p - d - wide), min(1, p - d + wide)]
+        np.testing.assert_allclose([nps, low, high], 100 * np.array(expected), rtol=1e-12)
+
+
+def test_churn_drivers(retailer):
+    """Two drivers recomputed from core with NumPy and SciPy; every p-value from its z; the adjustment by SciPy."""
+    rows = retailer.query(
+        "select driver, churned_count, kept_count, churned_value, kept_value, difference_low, difference_high, z, p_value,"
+        " adjusted_p_value from persistency.churn_drivers order by driver_rank"
+    )
+    found = {row[0]: row[1:] for row in rows}
+    (day,) = retailer.query("select max(as_of_date) from persistency.churn_drivers")[0]
+    customers = retailer.query(
+        f"""
+        with bounds as (select (date '{day}' - interval 6 month)::date as cut, (date '{day}' - interval 18 month)::date as before)
+        select
+            customer_id, date_diff('day', min(order_date), any_value(cut)) as tenure,
+            max(case when order_date > cut then 1 else 0 end) = 0 as has_churned,
+            max((select count(*) from core.fct_service_cases as c where c.customer_id = o.customer_id and kind = 'complaint'
+                 and opened_date > before and opened_date <= cut)) > 0 as has_complaint
+        from core.fct_orders as o, bounds
+        where customer_id is not null and not is_return_only
+        group by customer_id
+        having max(case when order_date > before and order_date <= cut then 1 else 0 end) = 1
+        """
+    )
+    churned = np.array([row[2] for row in customers])
+    tenure = np.array([row[1] for row in customers], dtype=float)
+    test = stats.ttest_ind(tenure[churned], tenure[~churned], equal_var=False)
+    count, kept, value, kept_value, low, high, z, _, _ = found["tenure_days"]
+    assert (count, kept) == (churned.sum(), (~churned).sum())
+    np.testing.assert_allclose([value, kept_value], [tenure[churned].mean(), tenure[~churned].mean()])
+    np.testing.assert_allclose(z, test.statistic)
+    error = (value - kept_value) / z
+    np.testing.assert_allclose([low, high], (value - kept_value) + np.array([-1, 1]) * stats.norm.ppf(0.975) * error)
+    complaint = np.array([row[3] for row in customers])
+    k1, k2 = complaint[churned].sum(), complaint[~churned].sum()
+    wilson = [stats.binomtest(int(k), int(n)).proportion_ci(method="wilson") for k, n in ((k1, count), (k2, kept))]
+    p1, p2 = k1 / count, k2 / kept
+    expected = (
+        p1 - p2 - np.hypot(p1 - wilson[0].low, wilson[1].high - p2),
+        p1 - p2 + np.hypot(wilson[0].high - p1, p2 - wilson[1].low),
+    )
+    np.testing.assert_allclose(found["complaint"][4:6], expected)
+    np.testing.assert_allclose(found["complaint"][2:4], [p1, p2])
+    zs, ps, adjusted = (np.array([row[at] for row in rows]) for at in (7, 8, 9))
+    np.testing.assert_allclose(ps, 2 * stats.norm.sf(np.abs(zs)), rtol=2e-7)
+    np.testing.assert_allclose(adjusted, stats.false_discovery_control(ps))
+    assert len(rows) >= 6
+
+
 def test_no_relation_is_empty(retailer):
     with duckdb.connect(str(retailer.warehouse.resolve()), read_only=True) as connection:
         tables = connection.execute("select schema_name || '.' || table_name from duckdb_tables()").fetchall()
@@ -63,7 +133,7 @@ def test_nothing_personal_is_published(retailer):
     personal = personal_values(retailer.landing)
     assert len(personal) > 3000
     with duckdb.connect(str(retailer.warehouse.resolve()), read_only=True) as connection:
-        connection.execute("create temp table personal as select unnest($1) as value", [sorted(personal)])
+        connection.execute("create temp table personal as select unnest($1) as told", [sorted(personal)])
         columns = connection.execute(
             "select schema_name, table_name, column_name from duckdb_columns() where not internal and data_type = 'VARCHAR'"
             " and schema_name not in ('main', 'temp')"
@@ -71,7 +141,7 @@ def test_nothing_personal_is_published(retailer):
         assert len(columns) > 100
         for schema, table, column in columns:
             found = connection.execute(
-                f"select value from personal inner join {schema}.{table} as t on t.{column} = value limit 1"
+                f"select told from personal inner join {schema}.{table} as t on t.{column} = told limit 1"
             ).fetchall()
             assert found == [], f"{schema}.{table}.{column}"
     # As text in any file: pages, manifest, database, Parquet.

@@ -56,7 +56,7 @@ complainers as (
     select distinct customer_id
     from {{ ref('fct_service_cases') }}
     where
-        kind = 'complaint'
+        kind in ('{{ var("complaint_kinds") | join("', '") }}')
         and opened_date > {{ add_months(as_of_date(), -var('attitude_months')) }}
 ),
 
