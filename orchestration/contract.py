@@ -8,6 +8,7 @@ from typing import Any
 
 CANONICAL = "canonical"
 CONTROL = "control"
+FITS = "fits"
 STORED_TYPE = {"timestamptz": "timestamp"}
 
 
@@ -64,10 +65,10 @@ class Table:
 
 
 def tables(manifest: Mapping[str, Any]) -> dict[tuple[str, str], Table]:
-    """Tables that files can be loaded into, by (source, name); dbt's control tables are not among them."""
+    """Tables that files can be loaded into, by (source, name); tables of control and fits are not among them."""
     found = {}
     for node in manifest["sources"].values():
-        if node["source_name"] == CONTROL:
+        if node["source_name"] in (CONTROL, FITS):
             continue
         columns = tuple(
             Column(name, column["data_type"].lower(), column.get("meta") or {})

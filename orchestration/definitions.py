@@ -15,7 +15,7 @@ import dagster as dg
 
 from orchestration import dbt
 from orchestration.contract import tables
-from orchestration.defs import gates, ingest, models, publish, schedules
+from orchestration.defs import fits, gates, ingest, models, publish, schedules
 from orchestration.resources import Refresh, current_home, load_manifest
 from regulars.doctor import check_source_systems
 
@@ -37,14 +37,16 @@ def _build(stamp: str, settings: str) -> dg.Definitions:
     landed = [ingest.landed_table(table) for table in tables(manifest).values()]
     control = ingest.control_tables(manifest, [asset.key for asset in landed])
     incoming = models.part("incoming_models", manifest, models.INCOMING)
-    marts = models.part("mart_models", manifest, models.MARTS, exclude=f"tag:incoming {models.CLOSING}")
-    outcomes = gates.outcomes(after=sorted(marts.keys))
+    marts = models.part("mart_models", manifest, models.MARTS, exclude=f"tag:incoming {models.CLOSING} {models.FITTED}")
+    fitted = [fits.fit_asset(fit, manifest) for fit in fits.FITTED]
+    fitted_marts = models.part("fitted_models", manifest, models.FITTED, exclude=models.CLOSING)
+    outcomes = gates.outcomes(after=sorted({*marts.keys, *fitted_marts.keys}))
     closing = models.part("closing_models", manifest, models.CLOSING)
-    checks = [gates.gate("incoming"), gates.gate("marts")]
+    checks = [gates.gate("incoming", incoming), gates.gate("marts", marts), gates.gate("marts", fitted_marts)]
     # Gates first: of many missing results these are told.
-    expected = [key for part in (*checks, incoming, marts, closing) for key in sorted(part.check_keys)]
+    expected = [key for part in (*checks, incoming, marts, fitted_marts, closing) for key in sorted(part.check_keys)]
     published = publish.published_warehouse(
-        manifest, after=sorted({*incoming.keys, *marts.keys, *closing.keys}), expected=expected
+        manifest, after=sorted({*incoming.keys, *marts.keys, *fitted_marts.keys, *closing.keys}), expected=expected
     )
     refresh = dg.define_asset_job(
         "refresh",
@@ -53,7 +55,19 @@ def _build(stamp: str, settings: str) -> dg.Definitions:
         description="Landing zone to published warehouse, or nothing.",
     )
     return dg.Definitions(
-        assets=[ingest.databases, ingest.landing_zone, *landed, control, incoming, marts, outcomes, closing, published],
+        assets=[
+            ingest.databases,
+            ingest.landing_zone,
+            *landed,
+            control,
+            incoming,
+            marts,
+            *fitted,
+            fitted_marts,
+            outcomes,
+            closing,
+            published,
+        ],
         asset_checks=checks,
         jobs=[refresh],
         schedules=[schedules.nightly(refresh)],

@@ -87,12 +87,14 @@ class Warehouse:
             connection.execute(f"create or replace view {table.relation} as " + " union all by name ".join(parts))
         return sum(load["rows_in"] - load["rejected"] for load in loads)
 
-    def replace_tables(self, tables: dict[str, tuple[Sequence[tuple[str, str]], Sequence[Sequence[Any]]]]) -> None:
-        """(Re)create several small tables of the restricted schema."""
+    def replace_tables(
+        self, tables: dict[str, tuple[Sequence[tuple[str, str]], Sequence[Sequence[Any]]]], schema: str = RESTRICTED
+    ) -> None:
+        """(Re)create several small tables of a schema."""
         with self.connect() as connection:
             connection.begin()
             for name, (columns, rows) in tables.items():
-                self._replace(connection, name, columns, rows)
+                self._replace(connection, f"{schema}.{name}", columns, rows)
             connection.commit()
 
     def create_rejects_relation(self, name: str, columns: Sequence[tuple[str, str]], ledger: Ledger) -> None:
@@ -113,10 +115,10 @@ class Warehouse:
 
     @staticmethod
     def _replace(connection, name, columns, rows) -> None:
-        connection.execute(f"create schema if not exists {RESTRICTED}")
+        connection.execute(f"create schema if not exists {name.split('.')[0]}")
         connection.execute(
-            f"create or replace table {RESTRICTED}.{name} ({', '.join(f'{column} {kind}' for column, kind in columns)})"
+            f"create or replace table {name} ({', '.join(f'{column} {kind}' for column, kind in columns)})"
         )
         if rows:
             marks = ", ".join("?" for _ in columns)
-            connection.executemany(f"insert into {RESTRICTED}.{name} values ({marks})", rows)
+            connection.executemany(f"insert into {name} values ({marks})", rows)

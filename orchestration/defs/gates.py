@@ -1,7 +1,7 @@
 """The two gates: Great Expectations suites as blocking checks on the assets they guard; and outcomes as a table."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import groupby
 
 import dagster as dg
@@ -14,28 +14,31 @@ from orchestration.resources import Refresh, told
 OUTCOMES = dg.AssetKey([CONTROL, "check_results"])
 
 
-def _specs(gate: str) -> dict[str, dg.AssetCheckSpec]:
+def _specs(gate: str, guarded: Collection[dg.AssetKey]) -> dict[str, dg.AssetCheckSpec]:
     specs = {}
     for path in suite_files(gate):
         suite = json.loads(path.read_text(encoding="utf-8"))
+        asset = dg.AssetKey(suite["meta"]["table"].split("."))
+        if asset not in guarded:
+            continue
         specs[path.stem] = dg.AssetCheckSpec(
             name=f"{gate}_{path.stem}",
-            asset=dg.AssetKey(suite["meta"]["table"].split(".")),
+            asset=asset,
             blocking=True,
             description="; ".join(item["description"] for item in suite["expectations"]),
         )
     return specs
 
 
-def gate(name: str) -> dg.AssetChecksDefinition:
-    """A gate: every suite of a folder under expectations/, each a blocking check on the table it guards."""
-    specs = _specs(name)
+def gate(name: str, part: dg.AssetsDefinition) -> dg.AssetChecksDefinition:
+    """A gate: the suites of a folder under expectations/ that guard a part of the graph, each a blocking check."""
+    specs = _specs(name, part.keys)
 
-    @dg.multi_asset_check(name=f"{name}_gate", specs=list(specs.values()))
+    @dg.multi_asset_check(name=f"{part.op.name}_gate", specs=list(specs.values()))
     def check(context: dg.AssetCheckExecutionContext, refresh: Refresh) -> Iterator[dg.AssetCheckResult]:
         session = refresh.session
         with told():
-            found = session.gates.ask(do="validate", gate=name, database=str(session.home.database))
+            found = session.gates.ask(do="validate", gate=name, suites=list(specs), database=str(session.home.database))
         session.outcomes += [
             CheckOutcome(
                 check_name=item["check_name"],

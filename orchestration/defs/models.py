@@ -1,4 +1,4 @@
-"""The dbt graph, in three parts: what came in, the marts, and what is known only after the last gate."""
+"""The dbt graph, in four parts: what came in, marts, marts that rest on fits, and what is known after the last gate."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -15,7 +15,8 @@ from regulars.errors import Exit, is_out_of_room, out_of_room
 
 INCOMING = "fqn:regulars.staging fqn:regulars.intermediate resource_type:seed tag:incoming"
 CLOSING = "tag:closing"
-MARTS = "fqn:regulars.marts"
+MARTS = "fqn:regulars.marts fqn:regulars.fits"
+FITTED = "source:fits+"
 
 
 class Translator(DagsterDbtTranslator):

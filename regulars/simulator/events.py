@@ -69,6 +69,28 @@ def sessions(plan: Plan, chunk: int, people: People, day, second, person, order_
     )
 
 
+def stated(plan: Plan, chunk: int, people: People) -> dict[str, np.ndarray]:
+    """What each person says of their attitude whenever asked, on each metric's own scale: 0 to 10 for nps, else 1 to 5.
+
+    A person's answers err, but always alike: so there is a truth of what everybody would say.
+    """
+    random = plan.random(26, chunk)
+    true = attitude_score(people.attitude)
+    answers = {}
+    for metric in ATTITUDE_METRICS:
+        low, high = (0, 10) if metric == "nps" else (1, 5)
+        noisy = np.clip(true + 9 * random.standard_normal(people.count), 0, 100)
+        answers[metric] = np.round(low + (high - low) * noisy / 100)
+    return answers
+
+
+def stated_attitude(answers: dict[str, np.ndarray]) -> np.ndarray:
+    """Mean of what they say, rescaled to 0 to 100."""
+    scaled = [100 * (score - low) / span for metric, score in answers.items()
+              for low, span in [(0, 10) if metric == "nps" else (1, 4)]]  # fmt: skip
+    return np.mean(scaled, axis=0)
+
+
 def surveys(plan: Plan, chunk: int, people: People, last_before) -> tuple[pa.Table, np.ndarray]:
     """Answers to a yearly survey of every buyer, in rounds a quarter apart; returns them and who ever answered.
 
@@ -76,6 +98,7 @@ def surveys(plan: Plan, chunk: int, people: People, last_before) -> tuple[pa.Tab
         last_before: function of a day: last order day of each person before it, -1 for none.
     """
     random = plan.random(21, chunk)
+    attitudes = stated(plan, chunk, people)
     parts, ever = [], np.zeros(people.count, bool)
     for round_number, day in enumerate(range(plan.days - 1, 90, -91)):
         last = last_before(day)
@@ -87,17 +110,16 @@ def surveys(plan: Plan, chunk: int, people: People, last_before) -> tuple[pa.Tab
             continue
         when = moment(plan, day - random.integers(0, 14, len(person)), random.integers(8 * 3600, 80000, len(person)))
         true = attitude_score(people.attitude[person])
-        answers = [("nps", 0, 10, true), *((metric, 1, 5, true) for metric in ATTITUDE_METRICS[1:])]
+        answers = [(metric, 0 if metric == "nps" else 1, 10 if metric == "nps" else 5, scores[person])
+                   for metric, scores in attitudes.items()]  # fmt: skip
         # Drivers of perceived value add up to the attitude: that is what a driver analysis must find.
         total = sum(plan.drivers.values())
         for driver, weight in plan.drivers.items():
-            answers.append((driver, 1, 5, 50 + (true - 50) * (0.5 + weight / total)))
-        answers.append(
-            ("category_spend", 0, 20000, np.minimum(100, people.spend[person] * 12 + 5 * people.reason[person]))
-        )
-        for place, (metric, low, high, level) in enumerate(answers):
-            noise = 0 if metric == "category_spend" else 9
-            noisy = np.clip(level + noise * random.standard_normal(len(person)), 0, 100)
+            level = 50 + (true - 50) * (0.5 + weight / total) + 9 * random.standard_normal(len(person))
+            answers.append((driver, 1, 5, np.round(1 + 4 * np.clip(level, 0, 100) / 100)))
+        spent = np.minimum(100, people.spend[person] * 12 + 5 * people.reason[person])
+        answers.append(("category_spend", 0, 20000, np.round(20000 * spent / 100)))
+        for place, (metric, low, high, score) in enumerate(answers):
             parts.append(
                 pa.table(
                     {
@@ -106,7 +128,7 @@ def surveys(plan: Plan, chunk: int, people: People, last_before) -> tuple[pa.Tab
                         "responded_at": when,
                         "survey": np.full(len(person), "quarterly"),
                         "metric": np.full(len(person), metric),
-                        "score": np.round(low + (high - low) * noisy / 100).astype(float),
+                        "score": score.astype(float),
                         "scale_min": np.full(len(person), low),
                         "scale_max": np.full(len(person), high),
                         "touchpoint": np.where(people.is_web[person], "web", "store"),

@@ -158,7 +158,11 @@ class _Writer:
         buys = np.bincount(person, minlength=count)
         truth = people.truth(plan, crowd, buys, last_day, has_left)
         answered = pa.array(self.answered)
-        self._put(f"truth/persons/{part}.parquet", "select * from t", t=truth.append_column("has_answered", answered))
+        truth = truth.append_column("has_answered", answered)
+        # What they say when asked, and what the others would have said.
+        told = pa.array(events.stated_attitude(events.stated(plan, chunk, crowd)))
+        truth = truth.append_column("stated_attitude_score", told)
+        self._put(f"truth/persons/{part}.parquet", "select * from t", t=truth)
 
     def _orders(self, chunk: int, part: str, crowd: people.People, placed: orders.Orders, bought: orders.Lines) -> None:
         plan, random = self.plan, self.plan.random(14, chunk)

@@ -33,13 +33,24 @@ last_answers as (
     ) = 1
 ),
 
-surveyed as (
+answer_days as (
     select
         customer_id,
-        sum(rescaled_score) as score_sum,
+        count(distinct response_date) as answer_day_count
+    from responses
+    group by customer_id
+),
+
+surveyed as (
+    select
+        last_answers.customer_id,
+        answer_days.answer_day_count,
+        sum(last_answers.rescaled_score) as score_sum,
         count(*) as score_count
     from last_answers
-    group by customer_id
+    inner join answer_days
+        on last_answers.customer_id = answer_days.customer_id
+    group by last_answers.customer_id, answer_days.answer_day_count
 ),
 {% if var('loyalty_attitude_proxy') %}
 customers as (
@@ -131,6 +142,7 @@ measured as (
             when proxied.score_count > 0 then 'proxy'
             else 'none'
         end as attitude_basis,
+        coalesce(surveyed.answer_day_count, 0) as answer_day_count,
         coalesce(surveyed.score_sum, proxied.score_sum) as score_sum,
         coalesce(surveyed.score_count, nullif(proxied.score_count, 0)) as score_count
     from purchases
@@ -170,6 +182,7 @@ select
     coded.is_repeating,
     cast(coded.score_sum as double) / coded.score_count as attitude_score,
     coded.attitude_basis,
+    coded.answer_day_count,
     coded.loyalty_quadrant,
     {{ told_of('loyalty_quadrant') }}
 from coded

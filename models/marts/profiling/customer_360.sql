@@ -114,6 +114,7 @@ select
     lifecycle.churn_probability,
     lifecycle.won_back_count,
     habits.top_category,
+    habits.need_cluster,
     habits.main_channel,
     habits.home_store_id,
     habits.discount_share,

@@ -66,6 +66,7 @@ select
             then cast(totals.reduced_gross_sales_amount as double) / nullif(totals.gross_sales_amount, 0)
     end as promotion_share,
     customers.purchase_motive,
+    needs.need_cluster,
     orders.home_store_id,
     orders.main_channel,
     customers.region,
@@ -81,6 +82,8 @@ left join orders
     on customers.customer_key = orders.customer_key
 left join totals
     on customers.customer_key = totals.customer_key
+left join {{ ref('customer_needs') }} as needs
+    on customers.customer_id = needs.customer_id
 left join lifecycle
     on customers.customer_id = lifecycle.customer_id
 {%- for level in ['department', 'category', 'brand'] %}

@@ -6,7 +6,7 @@
     'geographic': ['country', 'region', 'city', 'climate', 'region_income'],
     'psychographic': ['lifestyle', 'personality', 'interests', 'risk_attitude', 'purchase_motive', 'stated_needs'],
     'behavioural': ['acquisition_channel', 'is_member', 'rfm_segment', 'rfm_octant', 'lifecycle_stage', 'value_band', 'main_channel',
-                    'home_store_id', 'top_department', 'top_category', 'top_brand'],
+                    'need_cluster',                    'home_store_id', 'top_department', 'top_category', 'top_brand'],
     'band': ['response_band', 'pyramid_tier', 'value_quadrant', 'loyalty_quadrant', 'referral_band'],
 } %}
 with
@@ -52,6 +52,7 @@ described as (
         lifecycle.lifecycle_stage,
         value_bands.value_band,
         habits.main_channel,
+        habits.need_cluster,
         habits.home_store_id,
         habits.top_department,
         habits.top_category,

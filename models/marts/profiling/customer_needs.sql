@@ -1,0 +1,88 @@
+-- Grain: one customer with an order: the common need that their spend comes nearest to.
+{% set clusters = range(1, var('need_cluster_maximum') + 1) %}
+with
+
+buyers as (
+    select
+        persons.customer_key,
+        persons.customer_id
+    from {{ ref('int_customer_purchases') }} as purchases
+    inner join {{ ref('int_persons') }} as persons
+        on purchases.customer_key = persons.customer_key
+    where purchases.order_count > 0
+),
+
+-- Decimals: sums are the same in whatever order they are taken, so that nobody changes cluster by rounding.
+shares as (
+    select
+        customer_key,
+        category,
+        cast(sqrt(sales_share) as decimal(10, 9)) as root_share
+    from {{ ref('int_customer_category_shares') }}
+),
+
+weights as (
+    select
+        category,
+        {%- for cluster in clusters %}
+        max(case when cluster_number = {{ cluster }} then weight end) as weight_{{ cluster }}{{ ',' if not loop.last }}
+        {%- endfor %}
+    from {{ source('fits', 'need_weights') }}
+    group by category
+),
+
+constants as (
+    select * from weights
+    where category is null
+),
+
+nearness as (
+    select
+        shares.customer_key,
+        {%- for cluster in clusters %}
+        constants.weight_{{ cluster }} + sum(cast(shares.root_share * weights.weight_{{ cluster }} as decimal(28, 18)))
+            as nearness_{{ cluster }}{{ ',' if not loop.last }}
+        {%- endfor %}
+    from shares
+    inner join weights
+        on shares.category = weights.category
+    cross join constants
+    group by
+        shares.customer_key,
+        {%- for cluster in clusters %}
+        constants.weight_{{ cluster }}{{ ',' if not loop.last }}
+        {%- endfor %}
+),
+
+-- Of equally near ones the larger.
+placed as (
+    select
+        customer_key,
+        case
+            {%- for cluster in clusters %}
+            when
+                nearness_{{ cluster }} = greatest(
+                    {%- for other in clusters %}
+                    coalesce(nearness_{{ other }}, nearness_1){{ ',' if not loop.last }}
+                    {%- endfor %}
+                )
+                then {{ cluster }}
+            {%- endfor %}
+        end as cluster_number
+    from nearness
+)
+
+select
+    buyers.customer_id,
+    {{ as_of_date() }} as as_of_date,
+    coalesce(clusters.need_cluster, 'unknown') as need_cluster,
+    clusters.category_1,
+    clusters.category_2,
+    clusters.category_3,
+    case when clusters.need_cluster is not null then 'category_shares' else 'unknown' end as need_basis,
+    clusters.silhouette as clustering_silhouette
+from buyers
+left join placed
+    on buyers.customer_key = placed.customer_key
+left join {{ source('fits', 'need_clusters') }} as clusters
+    on placed.cluster_number = clusters.cluster_number

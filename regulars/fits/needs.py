@@ -1,0 +1,118 @@
+"""Common needs: kinds of customers by what they spend on, found in a sample of bounded size.
+
+Spend shares are taken to the square root (Hellinger distance, Rao 1995; Legendre and Gallagher 2001), so that many
+small categories count for something and none at all is no outlier; k-means groups them (Lloyd 1982, started by Arthur
+and Vassilvitskii 2007); how many groups there are is what gives the widest average silhouette (Rousseeuw 1987).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.cluster.vq import kmeans2, vq
+from scipy.spatial.distance import cdist
+
+SEED = 20240101  # any will do; fixed, so that the same customers give the same groups
+STARTS = 4
+SILHOUETTE_SAMPLE = 1500
+NAMED_BY = 3
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """One kind of customers.
+
+    Args:
+        name: the categories that set it apart, most telling first, ' + ' between them.
+        categories: the same, one by one.
+        centre: root of the share of spend, per category.
+        share: part of the sample that belongs to it.
+        silhouette: average silhouette of the whole grouping, -1 to 1.
+    """
+
+    name: str
+    categories: tuple[str, ...]
+    centre: np.ndarray
+    share: float
+    silhouette: float
+
+
+def find_clusters(shares: np.ndarray, categories: list[str], most: int) -> list[Cluster]:
+    """Group customers by their shares of spend; the largest group first.
+
+    Args:
+        shares: customers x categories, each row at least 0 and adding up to at most 1.
+        categories: names of the columns.
+        most: largest number of groups to try.
+
+    Raises:
+        ValueError: when shares are negative, not finite, or no customer differs from any other.
+    """
+    if not np.isfinite(shares).all() or (shares < 0).any():
+        raise ValueError("shares of spend must be finite and at least 0")
+    rooted = np.sqrt(shares)
+    if len(np.unique(rooted, axis=0)) < 3:
+        raise ValueError("there are no two kinds of customers: fewer than three different baskets")
+    tried = [_grouped(rooted, count) for count in range(2, most + 1)]
+    silhouette, centres, member = max((item for item in tried if item is not None), key=lambda item: item[0])
+    overall = shares.mean(axis=0)
+    found, names = [], set()
+    order = sorted(range(len(centres)), key=lambda group: (-int((member == group).sum()), tuple(centres[group])))
+    for group in order:
+        # What sets a group apart: where its mean share stands highest above everybody's.
+        above = shares[member == group].mean(axis=0) - overall
+        telling = sorted(range(len(categories)), key=lambda item: (-above[item], categories[item]))
+        telling = [item for item in telling if above[item] > 0][:NAMED_BY] or telling[:1]
+        name = " + ".join(categories[item] for item in telling)
+        while name in names:
+            name += " (also)"
+        names.add(name)
+        found.append(
+            Cluster(
+                name,
+                tuple(categories[item] for item in telling),
+                centres[group],
+                float((member == group).mean()),
+                silhouette,
+            )
+        )
+    return found
+
+
+def _grouped(rooted: np.ndarray, count: int) -> tuple[float, np.ndarray, np.ndarray] | None:
+    """Best of several starts: silhouette, centres, each row's group; None where a group stays empty."""
+    best = None
+    for start in range(STARTS):
+        centres, _ = kmeans2(rooted, count, iter=30, minit="++", rng=np.random.default_rng([SEED, count, start]))
+        member, distance = vq(rooted, centres)
+        if len(np.unique(member)) < count:
+            continue
+        spread = float((distance**2).sum())
+        if best is None or spread < best[0] - 1e-9:
+            best = (spread, centres, member)
+    if best is None:
+        return None
+    _, centres, member = best
+    return silhouette(rooted[:SILHOUETTE_SAMPLE], member[:SILHOUETTE_SAMPLE]), centres, member
+
+
+def silhouette(points: np.ndarray, member: np.ndarray) -> float:
+    """Average silhouette (Rousseeuw 1987): how much nearer points lie to their own group than to the next; -1 to 1.
+
+    Args:
+        points: points x dimensions.
+        member: each point's group. A point alone in its group counts 0.
+    """
+    groups, member = np.unique(member, return_inverse=True)
+    if len(groups) < 2:
+        return -1.0
+    indicator = np.eye(len(groups))[member]
+    sizes = indicator.sum(axis=0)
+    sums = cdist(points, points) @ indicator
+    own = sums[np.arange(len(points)), member] / np.maximum(sizes[member] - 1, 1)
+    others = sums / sizes
+    others[np.arange(len(points)), member] = np.inf
+    nearest = others.min(axis=1)
+    wide = (nearest - own) / np.maximum(np.maximum(nearest, own), 1e-300)
+    return float(np.where(sizes[member] > 1, wide, 0).mean())
