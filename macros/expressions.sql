@@ -16,11 +16,16 @@
     and (valid_to_date is null or valid_to_date > {{ day }})
 {%- endmacro %}
 
+{% macro times(amount, factor) %}
+  {#- A product of decimals. Two of 18 digits give one of 18 on DuckDB and overflow, so one has 38; cast the result. -#}
+  cast({{ amount }} as decimal(38, 4)) * {{ factor }}
+{%- endmacro %}
+
 {% macro in_reporting_currency(amount, foreign_currency, rate) %}
   {#- An amount in the reporting currency; one of a foreign currency without a rate is NULL. -#}
   case
             when {{ foreign_currency }} is null then cast({{ amount }} as decimal(18, 4))
-            else cast({{ amount }} * {{ rate }} as decimal(18, 4))
+            else cast({{ times(amount, rate) }} as decimal(18, 4))
         end
 {%- endmacro %}
 
@@ -72,12 +77,12 @@
       Compared cross-multiplied, for a whole above 0; NULL parts are left out of the totals with their wholes. -#}
   {%- set rule = rule | string -%}
   {%- if rule == 'mean' -%}
-  {{ part }} * cast(sum(case when {{ part }} is not null then {{ whole }} end) over () as decimal(18, 4))
-            >= {{ whole }} * cast(sum({{ part }}) over () as decimal(18, 4))
+  {{ times(part, "cast(sum(case when " ~ part ~ " is not null then " ~ whole ~ " end) over () as decimal(18, 4))") }}
+            >= {{ times(whole, "cast(sum(" ~ part ~ ") over () as decimal(18, 4))") }}
   {%- elif rule in ['median'] or rule.startswith('quantile:') -%}
   {{ meets_cutoff('cast(' ~ part ~ ' as double) / ' ~ whole, rule) }}
   {%- else -%}
-  {{ part }} >= cast({{ rule }} as decimal(18, 4)) * {{ whole }}
+  {{ part }} >= {{ times(rule, whole) }}
   {%- endif -%}
 {%- endmacro %}
 

@@ -50,10 +50,9 @@ def fit_needs(connection: duckdb.DuckDBPyConnection, variables: Mapping[str, Any
     except ValueError:
         return empty  # everybody buys alike: no kinds to tell apart
     for number, cluster in enumerate(found, start=1):
-        # |x - c|^2 is smallest where 2 x c - |c|^2 is largest.
-        empty["need_weights"].append((number, None, -float(cluster.centre @ cluster.centre)))
+        empty["need_weights"].append((number, None, cluster.constant))
         empty["need_weights"] += [
-            (number, category, float(2 * weight)) for category, weight in zip(categories, cluster.centre, strict=True)
+            (number, category, float(weight)) for category, weight in zip(categories, cluster.weights, strict=True)
         ]
         named = [*cluster.categories, None, None, None][:3]
         empty["need_clusters"].append((number, cluster.name, *named, cluster.silhouette))

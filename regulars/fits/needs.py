@@ -1,8 +1,10 @@
 """Common needs: kinds of customers by what they spend on, found in a sample of bounded size.
 
-Spend shares are taken to the square root (Hellinger distance, Rao 1995; Legendre and Gallagher 2001), so that many
-small categories count for something and none at all is no outlier; k-means groups them (Lloyd 1982, started by Arthur
-and Vassilvitskii 2007); how many groups there are is what gives the widest average silhouette (Rousseeuw 1987).
+Spend shares are taken to the square root (Hellinger distance, Legendre and Gallagher 2001), so that many small
+categories count for something and none at all is no outlier. Chance baskets differ too, so only as many principal
+components are looked at as stand out from shuffled columns (parallel analysis, Horn 1965). In these, k-means groups
+customers (Lloyd 1982, started by Arthur and Vassilvitskii 2007), into as many groups as give the widest average
+silhouette (Rousseeuw 1987).
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from scipy.spatial.distance import cdist
 
 SEED = 20240101  # any will do; fixed, so that the same customers give the same groups
 STARTS = 4
+SHUFFLES = 5
 SILHOUETTE_SAMPLE = 1500
 NAMED_BY = 3
 
@@ -26,14 +29,15 @@ class Cluster:
     Args:
         name: the categories that set it apart, most telling first, ' + ' between them.
         categories: the same, one by one.
-        centre: root of the share of spend, per category.
+        weights, constant: a customer belongs where weights @ roots of shares + constant is largest.
         share: part of the sample that belongs to it.
         silhouette: average silhouette of the whole grouping, -1 to 1.
     """
 
     name: str
     categories: tuple[str, ...]
-    centre: np.ndarray
+    weights: np.ndarray
+    constant: float
     share: float
     silhouette: float
 
@@ -54,11 +58,14 @@ def find_clusters(shares: np.ndarray, categories: list[str], most: int) -> list[
     rooted = np.sqrt(shares)
     if len(np.unique(rooted, axis=0)) < 3:
         raise ValueError("there are no two kinds of customers: fewer than three different baskets")
-    tried = [_grouped(rooted, count) for count in range(2, most + 1)]
-    silhouette, centres, member = max((item for item in tried if item is not None), key=lambda item: item[0])
+    mean = rooted.mean(axis=0)
+    axes = components(rooted)
+    placed = (rooted - mean) @ axes
+    tried = [_grouped(placed, count) for count in range(2, most + 1)]
+    width, centres, member = max((item for item in tried if item is not None), key=lambda item: item[0])
     overall = shares.mean(axis=0)
     found, names = [], set()
-    order = sorted(range(len(centres)), key=lambda group: (-int((member == group).sum()), tuple(centres[group])))
+    order = sorted(range(len(centres)), key=lambda group: -int((member == group).sum()))
     for group in order:
         # What sets a group apart: where its mean share stands highest above everybody's.
         above = shares[member == group].mean(axis=0) - overall
@@ -72,20 +79,38 @@ def find_clusters(shares: np.ndarray, categories: list[str], most: int) -> list[
             Cluster(
                 name,
                 tuple(categories[item] for item in telling),
-                centres[group],
+                # |y - c|^2 is smallest where 2 y c - |c|^2 is largest, y = (roots - mean) @ axes.
+                2 * axes @ centres[group],
+                float(-2 * mean @ axes @ centres[group] - centres[group] @ centres[group]),
                 float((member == group).mean()),
-                silhouette,
+                width,
             )
         )
     return found
 
 
-def _grouped(rooted: np.ndarray, count: int) -> tuple[float, np.ndarray, np.ndarray] | None:
+def components(points: np.ndarray) -> np.ndarray:
+    """Principal axes that stand out from what shuffled columns show (Horn 1965): dimensions x axes, at least one.
+
+    Args:
+        points: points x dimensions.
+    """
+    values, axes = np.linalg.eigh(np.cov(points.T))
+    values, axes = values[::-1], axes[:, ::-1]
+    random = np.random.default_rng(SEED)
+    by_chance = np.mean(
+        [np.linalg.eigvalsh(np.cov(random.permuted(points, axis=0).T))[::-1] for _ in range(SHUFFLES)], axis=0
+    )
+    below = np.flatnonzero(values <= by_chance)
+    return axes[:, : max(1, int(below[0]) if len(below) else len(values))]
+
+
+def _grouped(points: np.ndarray, count: int) -> tuple[float, np.ndarray, np.ndarray] | None:
     """Best of several starts: silhouette, centres, each row's group; None where a group stays empty."""
     best = None
     for start in range(STARTS):
-        centres, _ = kmeans2(rooted, count, iter=30, minit="++", rng=np.random.default_rng([SEED, count, start]))
-        member, distance = vq(rooted, centres)
+        centres, _ = kmeans2(points, count, iter=30, minit="++", rng=np.random.default_rng([SEED, count, start]))
+        member, distance = vq(points, centres)
         if len(np.unique(member)) < count:
             continue
         spread = float((distance**2).sum())
@@ -94,7 +119,7 @@ def _grouped(rooted: np.ndarray, count: int) -> tuple[float, np.ndarray, np.ndar
     if best is None:
         return None
     _, centres, member = best
-    return silhouette(rooted[:SILHOUETTE_SAMPLE], member[:SILHOUETTE_SAMPLE]), centres, member
+    return silhouette(points[:SILHOUETTE_SAMPLE], member[:SILHOUETTE_SAMPLE]), centres, member
 
 
 def silhouette(points: np.ndarray, member: np.ndarray) -> float:

@@ -75,7 +75,7 @@ based as (
             line_cost_amount,
             product_cost_amount,
             cast(
-                net_sales_amount * (1 - coalesce(
+                cast(net_sales_amount as decimal(38, 4)) * (1 - coalesce(
                     product_margin_rate, category_margin_rate,
                     cast({{ 'null' if var('default_margin_rate') is none else var('default_margin_rate') }} as decimal(18, 4))
                 )) as decimal(18, 4)

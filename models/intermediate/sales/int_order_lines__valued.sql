@@ -36,7 +36,7 @@ counted as (
         local_times.local_date as order_date,
         coalesce(numbered.is_return, false) or numbered.quantity < 0 as is_returned,
         coalesce(
-            numbered.gross_sales_amount, cast(numbered.unit_price * numbered.quantity as decimal(18, 4))
+            numbered.gross_sales_amount, cast({{ times('numbered.unit_price', 'numbered.quantity') }} as decimal(18, 4))
         ) as list_amount,
         coalesce(numbered.discount_amount, 0) + coalesce(numbered.coupon_discount_amount, 0) as reduction_amount
     from numbered
@@ -121,6 +121,6 @@ select
     cast(case when is_returned then returned_converted else 0 end as decimal(18, 4)) as return_amount,
     cast(case when is_returned then -returned_converted else sold_converted end as decimal(18, 4)) as net_sales_amount,
     cast(
-        unit_cost_converted * case when is_returned then -abs(quantity) else quantity end as decimal(18, 4)
+        {{ times('unit_cost_converted', 'case when is_returned then -abs(quantity) else quantity end') }} as decimal(18, 4)
     ) as line_cost_amount
 from converted

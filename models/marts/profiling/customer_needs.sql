@@ -40,7 +40,7 @@ nearness as (
     select
         shares.customer_key,
         {%- for cluster in clusters %}
-        constants.weight_{{ cluster }} + sum(cast(shares.root_share * weights.weight_{{ cluster }} as decimal(28, 18)))
+        constants.weight_{{ cluster }} + sum(cast(shares.root_share as decimal(38, 9)) * weights.weight_{{ cluster }})
             as nearness_{{ cluster }}{{ ',' if not loop.last }}
         {%- endfor %}
     from shares
