@@ -1,0 +1,284 @@
+"""BG/NBD and MBG/NBD: customers order at random at a rate of their own, and may leave after each order.
+
+Rates are gamma (shape r, scale parameter alpha in units of time), chances of leaving are beta (a, b) among customers.
+BG/NBD (Fader, Hardie and Lee 2005): nobody leaves right after the first order. MBG/NBD (Batislam, Denizel and Filiztekin
+2007; Hoppe and Wagner 2007): one may. Written in logs, so that a million orders do no harm.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import special
+
+from regulars.lifetime_value.inputs import Customers
+
+LEAST = 1e-7  # how far a is kept from 1 and r - a from whole numbers, where the closed form has holes
+NODES = 400  # of the quadrature that stands in where the closed form fails
+
+
+@dataclass(frozen=True)
+class BetaGeometric:
+    """BG/NBD (`can_leave_at_once` False) or MBG/NBD (True).
+
+    Args:
+        r, alpha: shape and rate of the gamma of purchase rates; alpha in units of time.
+        a, b: of the beta of the chance to leave after an order.
+    """
+
+    r: float
+    alpha: float
+    a: float
+    b: float
+    can_leave_at_once: bool = True
+
+    NAMES = ("r", "alpha", "a", "b")
+    TIMES = ("alpha",)
+
+    @property
+    def parameters(self) -> np.ndarray:
+        """r, alpha, a, b."""
+        return np.array([self.r, self.alpha, self.a, self.b])
+
+    def with_parameters(self, values: np.ndarray) -> BetaGeometric:
+        """The same kind of model with other parameters."""
+        return BetaGeometric(*(float(value) for value in values), can_leave_at_once=self.can_leave_at_once)
+
+    @property
+    def _first(self) -> int:
+        return 1 if self.can_leave_at_once else 0
+
+    def _leaving_odds(self, x, t_x, T) -> np.ndarray:
+        """ln of the odds of having left; -inf for BG/NBD's customers without a repeat."""
+        odds = (
+            (self.r + x) * (np.log1p((T - t_x) / (self.alpha + t_x)))
+            + np.log(self.a)
+            - np.log(np.maximum(self.b + x - 1 + self._first, 1e-300))
+        )
+        return odds if self.can_leave_at_once else np.where(x > 0, odds, -np.inf)
+
+    def alive_probability(self, customers: Customers) -> np.ndarray:
+        """P(still a customer) at T."""
+        return special.expit(-self._leaving_odds(customers.x, customers.t_x, customers.T))
+
+    def log_likelihood(self, customers: Customers, derivatives: bool = False):
+        """Sum of ln likelihoods; with `derivatives` also gradient (4,) and Hessian (4, 4) by ln r, ln alpha, ln a, ln b."""
+        r, alpha, a, b, o = self.r, self.alpha, self.a, self.b, self._first
+        x, t_x, T, w = customers.x, customers.t_x, customers.T, customers.weight
+        odds = self._leaving_odds(x, t_x, T)
+        value = (
+            special.gammaln(r + x)
+            - special.gammaln(r)
+            - r * np.log1p(T / alpha)
+            - x * np.log(alpha + T)
+            + special.betaln(a, b + x + o)
+            - special.betaln(a, b)
+            + np.logaddexp(0, odds)
+        )
+        total = float(w @ value)
+        if not derivatives:
+            return total
+        s = special.expit(odds)
+        after, last = 1 / (alpha + T), 1 / (alpha + t_x)
+        base = b + x - 1 + o
+        inverse = np.where(base > 0, 1 / np.where(base > 0, base, 1), 0)
+        z = [np.log1p((T - t_x) / (alpha + t_x)), (r + x) * (after - last), np.full(len(x), 1 / a), -inverse]
+        digamma_all, trigamma_all = special.digamma(a + b + x + o), special.polygamma(1, a + b + x + o)
+        digamma_ab, trigamma_ab = special.digamma(a + b), special.polygamma(1, a + b)
+        g = [
+            special.digamma(r + x) - special.digamma(r) - np.log1p(T / alpha),
+            r / alpha - (r + x) * after,
+            digamma_ab - digamma_all,
+            special.digamma(b + x + o) - digamma_all - special.digamma(b) + digamma_ab,
+        ]
+        zero = np.zeros(len(x))
+        h = [[zero] * 4 for _ in range(4)]
+        zz = [[zero] * 4 for _ in range(4)]
+        h[0][0] = special.polygamma(1, r + x) - special.polygamma(1, r)
+        h[0][1] = 1 / alpha - after
+        h[1][1] = -r / alpha**2 + (r + x) * after**2
+        h[2][2] = h[2][3] = trigamma_ab - trigamma_all
+        h[3][3] = special.polygamma(1, b + x + o) - trigamma_all - special.polygamma(1, b) + trigamma_ab
+        zz[0][1] = after - last
+        zz[1][1] = (r + x) * (last**2 - after**2)
+        zz[2][2] = np.full(len(x), -1 / a**2)
+        zz[3][3] = inverse**2
+        theta = self.parameters
+        gradient = np.array([w @ (g[i] + s * z[i]) for i in range(4)])
+        hessian = np.empty((4, 4))
+        for i in range(4):
+            for j in range(i, 4):
+                each = h[i][j] + s * zz[i][j] + s * (1 - s) * z[i] * z[j]
+                hessian[i, j] = hessian[j, i] = w @ each
+        return total, theta * gradient, np.diag(theta * gradient) + np.outer(theta, theta) * hessian
+
+    def _kept_off_holes(self) -> tuple[float, float]:
+        """r and a, moved by less than a millionth where the closed form divides by zero."""
+        a = self.a if abs(self.a - 1) > LEAST else 1 + LEAST
+        r = self.r
+        if abs(r - a - round(r - a)) < LEAST:
+            r += LEAST
+        return r, a
+
+    def expected_orders_if_alive(self, t, x, T) -> np.ndarray:
+        """E[orders in the next t | still a customer at T]; t, x and T broadcast."""
+        t, x, T = np.broadcast_arrays(*(np.asarray(value, dtype=float) for value in (t, x, T)))
+        r, a = self._kept_off_holes()
+        b, o = self.b, self._first
+        share = t / (self.alpha + T + t)
+        c = a + b + x - 1 + o
+        with np.errstate(all="ignore"):
+            form = special.hyp2f1(a + b - 1 - r + o, a - 1, c, share)
+            expected = c / (a - 1) * (1 - (1 - share) ** (a - 1) * form)
+            # Nobody can order more often than if they never left.
+            most = (r + x) * t / (self.alpha + T)
+            sound = np.isfinite(expected) & (expected >= 0) & (expected <= most * (1 + 1e-9)) & (c > 0)
+        if not sound.all():
+            flat = [np.atleast_1d(v)[np.atleast_1d(~sound)] for v in (t, x, T)]
+            expected = np.atleast_1d(expected).copy()
+            expected[np.atleast_1d(~sound)] = self._expected_by_quadrature(*flat)
+            expected = expected.reshape(t.shape)
+        return np.where(t > 0, expected, 0.0)
+
+    def _expected_by_quadrature(self, t, x, T) -> np.ndarray:
+        """The same by Gauss-Legendre over the chance to leave: E over p of (1 - (1 + p t / (alpha + T))^-(r + x)) / p.
+
+        In q, the beta distribution's own quantile, the integrand is smooth and weights are even.
+        """
+        nodes, weights = np.polynomial.legendre.leggauss(NODES)
+        # Nodes crowd at both ends of 0..1: q = sin^2.
+        angle = (nodes + 1) * np.pi / 4
+        q, density = np.sin(angle) ** 2, np.sin(2 * angle) * weights * np.pi / 4
+        left = (self.b + x + self._first)[:, None]
+        p = np.maximum(special.betaincinv(self.a, left, q[None, :]), 1e-300)
+        exponent = -(self.r + x)[:, None] * np.log1p(p * (t / (self.alpha + T))[:, None])
+        return (-np.expm1(exponent) / p) @ density
+
+    def expected_orders(self, t, customers: Customers) -> np.ndarray:
+        """E[orders in the next t units of time], one per customer."""
+        return self.alive_probability(customers) * self.expected_orders_if_alive(t, customers.x, customers.T)
+
+    def expected_orders_of_new(self, t) -> np.ndarray:
+        """E[repeat orders of a customer within t of the first order]."""
+        stays = self.b / (self.a + self.b) if self.can_leave_at_once else 1.0
+        return stays * self.expected_orders_if_alive(t, 0.0, 0.0)
+
+    def discounted_orders_if_alive(self, rate: float, x, T, horizon: float = np.inf) -> np.ndarray:
+        """E[discounted orders | alive]: each order at time u counts exp(-rate u); x and T of shape (n,).
+
+        Args:
+            rate: continuous discount rate per unit of time, above 0 where the horizon is endless.
+            horizon: how far to look.
+        """
+        x, T = np.atleast_1d(np.asarray(x, dtype=float)), np.atleast_1d(np.asarray(T, dtype=float))
+        return discounted(lambda u: self.expected_orders_if_alive(u, x[:, None], T[:, None]), rate, horizon)
+
+    def at_least_if_alive(self, n, t: float, x, T) -> np.ndarray:
+        """P(at least n orders in the next t | still a customer at T); n at least 1.
+
+        The n-th order comes in time with a chance of the negative binomial, and is not forestalled by leaving n - 1 times.
+        """
+        n, x, T = np.broadcast_arrays(*(np.asarray(value, dtype=float) for value in (n, x, T)))
+        left = self.b + x + self._first
+        stays = np.exp(special.betaln(self.a, left + n - 1) - special.betaln(self.a, left))
+        return stays * special.betainc(n, self.r + x, t / (self.alpha + T + t))
+
+
+@dataclass(frozen=True)
+class NegativeBinomial:
+    """NBD (Ehrenberg 1959): nobody ever leaves. For data that do not tell leaving from waiting.
+
+    Args:
+        r, alpha: shape and rate of the gamma of purchase rates; alpha in units of time.
+    """
+
+    r: float
+    alpha: float
+
+    NAMES = ("r", "alpha")
+    TIMES = ("alpha",)
+
+    @property
+    def parameters(self) -> np.ndarray:
+        """r, alpha."""
+        return np.array([self.r, self.alpha])
+
+    def with_parameters(self, values: np.ndarray) -> NegativeBinomial:
+        """The same kind of model with other parameters."""
+        return NegativeBinomial(*(float(value) for value in values))
+
+    def alive_probability(self, customers: Customers) -> np.ndarray:
+        """1 for everybody: the model knows no leaving."""
+        return np.ones(len(customers))
+
+    def log_likelihood(self, customers: Customers, derivatives: bool = False):
+        """Sum of ln likelihoods; with `derivatives` also gradient (2,) and Hessian (2, 2) by ln r and ln alpha."""
+        r, alpha = self.r, self.alpha
+        x, T, w = customers.x, customers.T, customers.weight
+        value = special.gammaln(r + x) - special.gammaln(r) - r * np.log1p(T / alpha) - x * np.log(alpha + T)
+        total = float(w @ value)
+        if not derivatives:
+            return total
+        after = 1 / (alpha + T)
+        gradient = np.array(
+            [
+                w @ (special.digamma(r + x) - special.digamma(r) - np.log1p(T / alpha)),
+                w @ (r / alpha - (r + x) * after),
+            ]
+        )
+        mixed = w @ (1 / alpha - after)
+        hessian = np.array(
+            [
+                [w @ (special.polygamma(1, r + x) - special.polygamma(1, r)), mixed],
+                [mixed, w @ (-r / alpha**2 + (r + x) * after**2)],
+            ]
+        )
+        theta = self.parameters
+        return total, theta * gradient, np.diag(theta * gradient) + np.outer(theta, theta) * hessian
+
+    def expected_orders_if_alive(self, t, x, T) -> np.ndarray:
+        """E[orders in the next t]; t, x and T broadcast."""
+        t, x, T = (np.asarray(value, dtype=float) for value in (t, x, T))
+        return (self.r + x) * t / (self.alpha + T)
+
+    def expected_orders(self, t, customers: Customers) -> np.ndarray:
+        """E[orders in the next t units of time], one per customer."""
+        return self.expected_orders_if_alive(t, customers.x, customers.T)
+
+    def expected_orders_of_new(self, t) -> np.ndarray:
+        """E[repeat orders of a customer within t of the first order]."""
+        return self.expected_orders_if_alive(t, 0.0, 0.0)
+
+    def discounted_orders_if_alive(self, rate: float, x, T, horizon: float = np.inf) -> np.ndarray:
+        """E[discounted orders]; see BetaGeometric."""
+        x, T = np.atleast_1d(np.asarray(x, dtype=float)), np.atleast_1d(np.asarray(T, dtype=float))
+        return discounted(lambda u: self.expected_orders_if_alive(u, x[:, None], T[:, None]), rate, horizon)
+
+    def at_least_if_alive(self, n, t: float, x, T) -> np.ndarray:
+        """P(at least n orders in the next t); n at least 1."""
+        n, x, T = np.broadcast_arrays(*(np.asarray(value, dtype=float) for value in (n, x, T)))
+        return special.betainc(n, self.r + x, t / (self.alpha + T + t))
+
+
+def discounted(expected, rate: float, horizon: float) -> np.ndarray:
+    """Integral of exp(-rate u) dE(u) from 0 to the horizon, by parts.
+
+    Args:
+        expected: function of times (1, k) giving E (n, k).
+        rate: continuous discount rate per unit of time.
+
+    Raises:
+        ValueError: when both rate and horizon let the sum run away.
+    """
+    if np.isinf(horizon):
+        if rate <= 0:
+            raise ValueError("an endless horizon needs a discount rate above 0")
+        # Trapezoid in ln u: the integrand dies out at both ends.
+        u = np.exp(np.linspace(np.log(1e-5 / rate), np.log(60 / rate), 121))
+        step = np.log(u[1] / u[0])
+        return rate * (expected(u[None, :]) * np.exp(-rate * u) * u).sum(axis=1) * step
+    nodes, weights = np.polynomial.legendre.leggauss(24)
+    u = (nodes + 1) * horizon / 2
+    inside = rate * (expected(u[None, :]) * np.exp(-rate * u)) @ weights * horizon / 2
+    return np.exp(-rate * horizon) * expected(np.array([[horizon]]))[:, 0] + inside

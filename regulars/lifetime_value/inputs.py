@@ -1,0 +1,58 @@
+"""What the models are fitted to, checked on the way in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Customers:
+    """Purchase histories, or cells of customers that are alike.
+
+    Args:
+        x: repeat orders, at least 0; shape (n,).
+        t_x: time from the first order to the last repeat; 0 where x is 0.
+        T: time from the first order to the day of analysis, in the same unit.
+        weight: customers per row; 1 where not given.
+
+    Raises:
+        ValueError: naming what is wrong and the first row it is wrong in.
+    """
+
+    x: np.ndarray
+    t_x: np.ndarray
+    T: np.ndarray
+    weight: np.ndarray = field(default=None)  # type: ignore[assignment]
+
+    def __post_init__(self) -> None:
+        arrays = {name: np.atleast_1d(np.asarray(getattr(self, name), dtype=float)) for name in ("x", "t_x", "T")}
+        count = len(arrays["x"])
+        weight = self.weight if self.weight is not None else np.ones(count)
+        arrays["weight"] = np.atleast_1d(np.asarray(weight, dtype=float))
+        for name, array in arrays.items():
+            if array.shape != (count,):
+                raise ValueError(f"{name} has shape {array.shape}, x has ({count},)")
+            refuse(~np.isfinite(array), f"{name} is not a finite number")
+            refuse(array < 0, f"{name} is negative")
+            object.__setattr__(self, name, array)
+        if count == 0:
+            raise ValueError("there are no customers")
+        refuse(arrays["t_x"] > arrays["T"] * (1 + 1e-12), "t_x is later than T")
+        refuse((arrays["x"] == 0) & (arrays["t_x"] > 0), "t_x is above 0 for a customer without repeat orders")
+        if not arrays["weight"].sum() > 0:
+            raise ValueError("weights add up to nothing")
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def scaled(self, unit: float) -> Customers:
+        """The same histories in units of `unit`."""
+        return Customers(self.x, self.t_x / unit, self.T / unit, self.weight)
+
+
+def refuse(wrong: np.ndarray, what: str) -> None:
+    """Raise ValueError for the first row that is wrong, if any."""
+    if wrong.any():
+        raise ValueError(f"{what} (row {int(np.flatnonzero(wrong)[0])})")
