@@ -119,6 +119,10 @@ class Warehouse:
         connection.execute(
             f"create or replace table {name} ({', '.join(f'{column} {kind}' for column, kind in columns)})"
         )
-        if rows:
+        if not isinstance(rows, list | tuple):  # an Arrow table
+            connection.register("handed_over", rows)
+            connection.execute(f"insert into {name} by name select * from handed_over")
+            connection.unregister("handed_over")
+        elif rows:
             marks = ", ".join("?" for _ in columns)
             connection.executemany(f"insert into {name} values ({marks})", rows)

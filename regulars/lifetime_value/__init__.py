@@ -14,21 +14,33 @@ x counts repeat orders (or order-days), t_x is the time from the first to the la
 order to the day of analysis. Weights count customers that are alike. Only NumPy and SciPy are needed.
 """
 
-from regulars.lifetime_value.dropout import BetaGeometric, NegativeBinomial
-from regulars.lifetime_value.fitting import DropoutFit, Fit, SpendFit, fit_dropout, fit_spend
+from regulars.lifetime_value.backtest import Score, score
+from regulars.lifetime_value.choice import Choice, choose, count_quantiles
+from regulars.lifetime_value.dropout import AverageRate, BetaGeometric, NegativeBinomial
+from regulars.lifetime_value.fitting import DropoutFit, Fit, SpendFit, bootstrap, fit_dropout, fit_spend
+from regulars.lifetime_value.forecast import Month, forecast
 from regulars.lifetime_value.inputs import Customers
 from regulars.lifetime_value.pareto import ParetoNBD
 from regulars.lifetime_value.spend import GammaGamma
 
 __all__ = [
+    "AverageRate",
     "BetaGeometric",
+    "Choice",
     "Customers",
     "DropoutFit",
     "Fit",
     "GammaGamma",
+    "Month",
     "NegativeBinomial",
     "ParetoNBD",
+    "Score",
     "SpendFit",
+    "bootstrap",
+    "choose",
+    "count_quantiles",
     "fit_dropout",
     "fit_spend",
+    "forecast",
+    "score",
 ]

@@ -1,8 +1,8 @@
 """BG/NBD and MBG/NBD: customers order at random at a rate of their own, and may leave after each order.
 
 Rates are gamma (shape r, scale parameter alpha in units of time), chances of leaving are beta (a, b) among customers.
-BG/NBD (Fader, Hardie and Lee 2005): nobody leaves right after the first order. MBG/NBD (Batislam, Denizel and Filiztekin
-2007; Hoppe and Wagner 2007): one may. Written in logs, so that a million orders do no harm.
+BG/NBD (Fader, Hardie and Lee 2005): nobody leaves right after the first order. MBG/NBD (Batislam, Denizel and
+Filiztekin 2007; Hoppe and Wagner 2007): one may. Written in logs, so that a million orders do no harm.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special
 
-from regulars.lifetime_value.inputs import Customers
+from regulars.lifetime_value.inputs import Customers, added
 
 LEAST = 1e-7  # how far a is kept from 1 and r - a from whole numbers, where the closed form has holes
 NODES = 400  # of the quadrature that stands in where the closed form fails
@@ -76,7 +76,7 @@ class BetaGeometric:
             - special.betaln(a, b)
             + np.logaddexp(0, odds)
         )
-        total = float(w @ value)
+        total = added(w, value)
         if not derivatives:
             return total
         s = special.expit(odds)
@@ -105,12 +105,12 @@ class BetaGeometric:
         zz[2][2] = np.full(len(x), -1 / a**2)
         zz[3][3] = inverse**2
         theta = self.parameters
-        gradient = np.array([w @ (g[i] + s * z[i]) for i in range(4)])
+        gradient = np.array([added(w, g[i] + s * z[i]) for i in range(4)])
         hessian = np.empty((4, 4))
         for i in range(4):
             for j in range(i, 4):
                 each = h[i][j] + s * zz[i][j] + s * (1 - s) * z[i] * z[j]
-                hessian[i, j] = hessian[j, i] = w @ each
+                hessian[i, j] = hessian[j, i] = added(w, each)
         return total, theta * gradient, np.diag(theta * gradient) + np.outer(theta, theta) * hessian
 
     def _kept_off_holes(self) -> tuple[float, float]:
@@ -217,21 +217,21 @@ class NegativeBinomial:
         r, alpha = self.r, self.alpha
         x, T, w = customers.x, customers.T, customers.weight
         value = special.gammaln(r + x) - special.gammaln(r) - r * np.log1p(T / alpha) - x * np.log(alpha + T)
-        total = float(w @ value)
+        total = added(w, value)
         if not derivatives:
             return total
         after = 1 / (alpha + T)
         gradient = np.array(
             [
-                w @ (special.digamma(r + x) - special.digamma(r) - np.log1p(T / alpha)),
-                w @ (r / alpha - (r + x) * after),
+                added(w, special.digamma(r + x) - special.digamma(r) - np.log1p(T / alpha)),
+                added(w, r / alpha - (r + x) * after),
             ]
         )
-        mixed = w @ (1 / alpha - after)
+        mixed = added(w, 1 / alpha - after)
         hessian = np.array(
             [
-                [w @ (special.polygamma(1, r + x) - special.polygamma(1, r)), mixed],
-                [mixed, w @ (-r / alpha**2 + (r + x) * after**2)],
+                [added(w, special.polygamma(1, r + x) - special.polygamma(1, r)), mixed],
+                [mixed, added(w, -r / alpha**2 + (r + x) * after**2)],
             ]
         )
         theta = self.parameters
@@ -282,3 +282,53 @@ def discounted(expected, rate: float, horizon: float) -> np.ndarray:
     u = (nodes + 1) * horizon / 2
     inside = rate * (expected(u[None, :]) * np.exp(-rate * u)) @ weights * horizon / 2
     return np.exp(-rate * horizon) * expected(np.array([[horizon]]))[:, 0] + inside
+
+
+@dataclass(frozen=True)
+class AverageRate:
+    """Everybody orders at the same rate and nobody leaves: for data too small to tell more.
+
+    Args:
+        rate: orders per unit of time.
+    """
+
+    rate: float
+
+    NAMES = ("rate",)
+    TIMES = ()
+
+    @property
+    def parameters(self) -> np.ndarray:
+        """The rate."""
+        return np.array([self.rate])
+
+    def with_parameters(self, values: np.ndarray) -> AverageRate:
+        """The same kind of model with another rate."""
+        return AverageRate(float(values[0]))
+
+    def alive_probability(self, customers: Customers) -> np.ndarray:
+        """1 for everybody: the model knows no leaving."""
+        return np.ones(len(customers))
+
+    def expected_orders_if_alive(self, t, x, T) -> np.ndarray:
+        """E[orders in the next t]; t, x and T broadcast."""
+        t, x, T = np.broadcast_arrays(*(np.asarray(value, dtype=float) for value in (t, x, T)))
+        return self.rate * t
+
+    def expected_orders(self, t, customers: Customers) -> np.ndarray:
+        """E[orders in the next t units of time], one per customer."""
+        return self.expected_orders_if_alive(t, customers.x, customers.T)
+
+    def expected_orders_of_new(self, t) -> np.ndarray:
+        """E[orders within t of the first order, besides it]."""
+        return self.expected_orders_if_alive(t, 0.0, 0.0)
+
+    def discounted_orders_if_alive(self, rate: float, x, T, horizon: float = np.inf) -> np.ndarray:
+        """E[discounted orders]; see BetaGeometric."""
+        x, T = np.atleast_1d(np.asarray(x, dtype=float)), np.atleast_1d(np.asarray(T, dtype=float))
+        return discounted(lambda u: self.expected_orders_if_alive(u, x[:, None], T[:, None]), rate, horizon)
+
+    def at_least_if_alive(self, n, t: float, x, T) -> np.ndarray:
+        """P(at least n orders in the next t); n at least 1."""
+        n, x, T = np.broadcast_arrays(*(np.asarray(value, dtype=float) for value in (n, x, T)))
+        return special.gammainc(n, self.rate * t)

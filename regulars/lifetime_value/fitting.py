@@ -97,9 +97,7 @@ def fit_dropout(customers: Customers, model: str = "mbg", has_prior: bool = True
     theta, covariance, is_converged = found
     units = np.array([unit if name in start.TIMES else 1.0 for name in start.NAMES])
     fitted = start.with_parameters(np.exp(theta) * units)
-    return DropoutFit(
-        fitted, fitted.log_likelihood(customers), covariance, float(customers.weight.sum()), is_converged
-    )
+    return DropoutFit(fitted, fitted.log_likelihood(customers), covariance, float(customers.weight.sum()), is_converged)
 
 
 def fit_spend(orders, mean, weight=None, has_prior: bool = True) -> SpendFit:

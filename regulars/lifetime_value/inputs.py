@@ -56,3 +56,8 @@ def refuse(wrong: np.ndarray, what: str) -> None:
     """Raise ValueError for the first row that is wrong, if any."""
     if wrong.any():
         raise ValueError(f"{what} (row {int(np.flatnonzero(wrong)[0])})")
+
+
+def added(weight: np.ndarray, value: np.ndarray) -> float:
+    """Weighted sum, the same whatever number of threads the machine's linear algebra uses."""
+    return float((weight * value).sum())

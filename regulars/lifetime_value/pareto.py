@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special
 
-from regulars.lifetime_value.inputs import Customers
+from regulars.lifetime_value.inputs import Customers, added
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class ParetoNBD:
         r, alpha, s, beta = self.parameters
         shared = special.gammaln(r + customers.x) - special.gammaln(r) + r * np.log(alpha) + s * np.log(beta)
         value = shared + np.logaddexp(self._log_stayed(customers), self._log_left(customers))
-        return float(customers.weight @ value)
+        return added(customers.weight, value)
 
     def expected_orders_if_alive(self, t, x, T) -> np.ndarray:
         """E[orders in the next t | still a customer at T]; t, x and T broadcast."""

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special
 
+from regulars.lifetime_value.inputs import added
+
 
 @dataclass(frozen=True)
 class GammaGamma:
@@ -55,7 +57,7 @@ class GammaGamma:
             + px * np.log(orders)
             - (px + q) * np.log(v + total)
         )
-        result = float(weight @ value)
+        result = added(weight, value)
         if not derivatives:
             return result
         inverse = 1 / (v + total)
@@ -64,19 +66,19 @@ class GammaGamma:
         share = np.log(total) - np.log(v + total)
         gradient = np.array(
             [
-                weight @ (orders * (both - of_px + share)),
-                weight @ (both - special.digamma(q) + np.log(v) - np.log(v + total)),
-                weight @ (q / v - (px + q) * inverse),
+                added(weight, orders * (both - of_px + share)),
+                added(weight, both - special.digamma(q) + np.log(v) - np.log(v + total)),
+                added(weight, q / v - (px + q) * inverse),
             ]
         )
-        pq = weight @ (orders * trigamma)
-        pv = weight @ (-orders * inverse)
-        qv = weight @ (1 / v - inverse)
+        pq = added(weight, orders * trigamma)
+        pv = added(weight, -orders * inverse)
+        qv = added(weight, 1 / v - inverse)
         hessian = np.array(
             [
-                [weight @ (orders**2 * (trigamma - trigamma_px)), pq, pv],
-                [pq, weight @ (trigamma - special.polygamma(1, q)), qv],
-                [pv, qv, weight @ (-q / v**2 + (px + q) * inverse**2)],
+                [added(weight, orders**2 * (trigamma - trigamma_px)), pq, pv],
+                [pq, added(weight, trigamma - special.polygamma(1, q)), qv],
+                [pv, qv, added(weight, -q / v**2 + (px + q) * inverse**2)],
             ]
         )
         theta = self.parameters

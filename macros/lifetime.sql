@@ -1,0 +1,57 @@
+{# Purchase histories as lifetime value sees them: order-days with net sales above 0, counted from the first. #}
+
+{% macro purchase_histories(days, day) %}
+  {#- One row per customer with an order by `day`: repeats x, time of the last one t_x, age T, both in days, and the value of
+      repeat order-days. Days that returns ate up leave no trace. -#}
+  select
+        customer_key,
+        coalesce(min(activity_date) filter (where net_sales_amount > 0), min(activity_date)) as first_date,
+        greatest(count(*) filter (where net_sales_amount > 0) - 1, 0) as repeat_count,
+        coalesce(cast({{ dbt.datediff('min(activity_date) filter (where net_sales_amount > 0)',
+                                      'max(activity_date) filter (where net_sales_amount > 0)', 'day') }} as integer), 0) as recency_days,
+        cast({{ dbt.datediff('coalesce(min(activity_date) filter (where net_sales_amount > 0), min(activity_date))', day, 'day') }} as integer)
+            as age_days,
+        cast(coalesce(
+            sum(net_sales_amount) filter (where net_sales_amount > 0)
+            - min_by(net_sales_amount, activity_date) filter (where net_sales_amount > 0), 0
+        ) as decimal(18, 4)) as repeat_sales_amount,
+        cast(coalesce(sum(order_count) filter (where net_sales_amount > 0), 0) as bigint) as paid_order_count,
+        count(*) filter (where net_sales_amount > 0) as paid_order_day_count,
+        cast(coalesce(sum(net_sales_amount) filter (where net_sales_amount > 0), 0) as decimal(18, 4)) as paid_sales_amount
+    from {{ days }}
+    where
+        order_count > 0
+        and activity_date <= {{ day }}
+    group by customer_key
+{%- endmacro %}
+
+{% macro clv_band(value, edges) %}
+  {#- 0 below the first edge, then one more for each edge reached. -#}
+  case
+        {%- for edge in edges | reverse %}
+        when {{ value }} >= {{ edge }} then {{ loop.revindex }}
+        {%- endfor %}
+        else 0
+    end
+{%- endmacro %}
+
+{% macro clv_segment() %}
+  {#- Segment that lifetime value is fitted for besides all: `clv_segment` names it. -#}
+  {%- set choice = var('clv_segment') -%}
+  {%- if choice == 'acquisition_channel' -%}coalesce(customers.acquisition_channel, 'unknown')
+  {%- elif choice == 'first_category' -%}coalesce(first_orders.first_category, 'unknown')
+  {%- elif choice == 'none' -%}'all'
+  {%- else -%}{{ exceptions.raise_compiler_error("clv_segment is " ~ choice ~ ": none, acquisition_channel or first_category") }}
+  {%- endif -%}
+{%- endmacro %}
+
+{% macro value_tier(is_current_high, is_potential_high) %}
+  {#- Tier by current and potential value; unknown where one of them is. -#}
+  case
+            when {{ is_current_high }} and {{ is_potential_high }} then 'platinum'
+            when {{ is_current_high }} and not {{ is_potential_high }} then 'gold'
+            when not {{ is_current_high }} and {{ is_potential_high }} then 'iron'
+            when not {{ is_current_high }} and not {{ is_potential_high }} then 'lead'
+            else 'unknown'
+        end
+{%- endmacro %}

@@ -1,0 +1,25 @@
+-- Grain: one row: the day up to which a lifetime model is calibrated to be tested, and how many days it then predicts.
+-- A year, or half of the history where that is shorter.
+with
+
+span as (
+    select
+        as_of_date,
+        cast({{ dbt.datediff('first_data_date', 'as_of_date', 'day') }} as integer) as history_days
+    from {{ ref('int_data_span') }}
+    cross join {{ ref('int_as_of_date') }}
+),
+
+lengths as (
+    select
+        as_of_date,
+        least({{ var('clv_holdout_days') }}, cast(floor(history_days / 2) as integer)) as holdout_days
+    from span
+)
+
+select
+    as_of_date,
+    holdout_days,
+    {{ add_days('as_of_date', '-holdout_days') }} as calibration_date,
+    {{ add_days('as_of_date', '-2 * holdout_days') }} as earlier_date
+from lengths

@@ -1,0 +1,180 @@
+-- Grain: one customer with an order: what they brought, and what to expect of them.
+-- Parameters and expectations come from the fit (models/fits); what depends on one customer alone is computed here.
+with
+
+customers as (
+    select * from {{ ref('fit_clv_customers') }}
+),
+
+parameters as (
+    select * from {{ source('fits', 'clv_parameters') }}
+),
+
+purchases as (
+    select * from {{ ref('int_customer_purchases') }}
+),
+
+-- What an order-day holds, and earns, on average: for spend and margin rates that a customer's own history can't tell.
+everybody as (
+    select
+        cast(sum(customers.paid_sales_amount) as double) / nullif(sum(customers.paid_order_day_count), 0) as order_day_amount,
+        cast(sum(customers.paid_order_count) as double) / nullif(sum(customers.paid_order_day_count), 0) as orders_per_order_day,
+        cast(sum(purchases.margin_amount) as double)
+        / nullif(sum(case when purchases.margin_amount is not null then purchases.net_sales_amount end), 0) as margin_rate
+    from customers
+    inner join purchases
+        on customers.customer_key = purchases.customer_key
+),
+
+-- Each day's margin, discounted to the first order; decimals, so that sums are the same in whatever order they are taken.
+margins as (
+    select
+        days.customer_key,
+        {{ sum_if_all_known('cast(days.margin_amount / power(1 + ' ~ var('clv_annual_discount_rate') ~ 'e0, greatest('
+            ~ dbt.datediff('customers.first_date', 'days.activity_date', 'day') ~ ', 0) / 365.25e0) as decimal(18, 4))') }} as discounted_margin_amount
+    from {{ ref('int_customer_days') }} as days
+    inner join customers
+        on days.customer_key = customers.customer_key
+    group by days.customer_key
+),
+
+contacts as (
+    select
+        contacts.customer_id,
+        sum(cast(contacts.cost_amount / power(1 + {{ var('clv_annual_discount_rate') }}e0, greatest(
+            {{ dbt.datediff('customers.first_date', 'contacts.contact_date', 'day') }}, 0) / 365.25e0) as decimal(18, 4))) as discounted_cost_amount
+    from {{ ref('fct_campaign_contacts') }} as contacts
+    inner join customers
+        on contacts.customer_id = customers.customer_id
+    where contacts.cost_amount is not null
+    group by contacts.customer_id
+),
+
+measured as (
+    select
+        customers.*,
+        parameters.clv_basis,
+        parameters.spend_basis,
+        dim_customers.acquisition_cost_amount,
+        contacts.discounted_cost_amount as contact_cost_amount,
+        margins.discounted_margin_amount,
+        everybody.orders_per_order_day,
+        parameters.new_discounted_order_days,
+        case
+            when parameters.a is null then null
+            when customers.repeat_count = 0 and parameters.leaves_at_once = 0 then 1
+            else 1 / (1 + exp(least(
+                700,
+                (parameters.r + customers.repeat_count)
+                * ln((parameters.alpha_days + customers.age_days) / (parameters.alpha_days + customers.recency_days))
+                + ln(parameters.a) - ln(parameters.b + customers.repeat_count - 1 + parameters.leaves_at_once)
+            )))
+        end as alive_probability,
+        case
+            when parameters.spend_basis = 'gamma_gamma'
+                then
+                    parameters.spend_p * (parameters.spend_v + cast(customers.repeat_sales_amount as double))
+                    / (parameters.spend_p * customers.repeat_count + parameters.spend_q - 1)
+            else everybody.order_day_amount
+        end as order_day_amount,
+        case
+            when
+                purchases.margin_amount is not null
+                and purchases.net_sales_amount + {{ var('clv_margin_prior_order_days') }} * everybody.order_day_amount > 0
+                then 'own_and_everybody'
+            when everybody.margin_rate is not null then 'everybody'
+            else 'unknown'
+        end as margin_rate_basis,
+        case
+            when
+                purchases.margin_amount is not null
+                and purchases.net_sales_amount + {{ var('clv_margin_prior_order_days') }} * everybody.order_day_amount > 0
+                then
+                    (
+                        cast(purchases.margin_amount as double)
+                        + {{ var('clv_margin_prior_order_days') }} * everybody.order_day_amount * everybody.margin_rate
+                    ) / (
+                        cast(purchases.net_sales_amount as double)
+                        + {{ var('clv_margin_prior_order_days') }} * everybody.order_day_amount
+                    )
+            else everybody.margin_rate
+        end as margin_rate
+    from customers
+    cross join everybody
+    inner join purchases
+        on customers.customer_key = purchases.customer_key
+    inner join {{ ref('dim_customers') }} as dim_customers
+        on customers.customer_id = dim_customers.customer_id
+    left join parameters
+        on customers.clv_segment = parameters.clv_segment
+    left join margins
+        on customers.customer_key = margins.customer_key
+    left join contacts
+        on customers.customer_id = contacts.customer_id
+),
+
+expected as (
+    select
+        measured.*,
+        coalesce(measured.alive_probability, 1) as staying_probability,
+        grid.order_days_12m,
+        grid.order_days_horizon,
+        grid.discounted_order_days,
+        intervals.order_days_12m_low,
+        intervals.order_days_12m_high,
+        intervals.order_days_horizon_low,
+        intervals.order_days_horizon_high,
+        measured.order_day_amount * measured.margin_rate as order_day_margin_amount
+    from measured
+    left join {{ source('fits', 'clv_grid') }} as grid
+        on
+            measured.clv_segment = grid.clv_segment
+            and measured.repeat_count = grid.repeat_count
+            and measured.age_days = grid.age_days
+    left join {{ source('fits', 'clv_intervals') }} as intervals
+        on
+            measured.clv_segment = intervals.clv_segment
+            and measured.repeat_count = intervals.repeat_count
+            and cast(floor(measured.age_days / 7) as integer) = intervals.age_weeks
+            and cast(least(9, floor(coalesce(measured.alive_probability, 1) * 10)) as integer) = intervals.alive_tenth
+)
+
+select
+    customer_id,
+    {{ as_of_date() }} as as_of_date,
+    clv_segment,
+    cast(repeat_count as bigint) as repeat_count,
+    recency_days,
+    age_days,
+    -- No acquisition or contact cost on record counts as none; the basis says so.
+    cast(
+        discounted_margin_amount - coalesce(acquisition_cost_amount, 0) - coalesce(contact_cost_amount, 0) as decimal(18, 4)
+    ) as historic_clv_amount,
+    case
+        when discounted_margin_amount is null then 'unknown'
+        when acquisition_cost_amount is not null and contact_cost_amount is not null then 'margin_acquisition_and_contact_cost'
+        when acquisition_cost_amount is not null then 'margin_and_acquisition_cost'
+        when contact_cost_amount is not null then 'margin_and_contact_cost'
+        else 'margin'
+    end as historic_clv_basis,
+    alive_probability,
+    staying_probability * order_days_12m as expected_order_days_12m,
+    staying_probability * order_days_12m * orders_per_order_day as expected_orders_12m,
+    order_days_12m_low * orders_per_order_day as expected_orders_12m_low,
+    order_days_12m_high * orders_per_order_day as expected_orders_12m_high,
+    cast(order_day_amount as decimal(18, 4)) as expected_order_day_amount,
+    spend_basis,
+    margin_rate as expected_margin_rate,
+    margin_rate_basis,
+    cast(order_day_margin_amount / orders_per_order_day as decimal(18, 4)) as expected_order_margin_amount,
+    cast(order_day_margin_amount * staying_probability * discounted_order_days as decimal(18, 4)) as predicted_clv_amount,
+    cast(least(
+        order_day_margin_amount * order_days_horizon_low, order_day_margin_amount * order_days_horizon_high
+    ) * coalesce(discounted_order_days / nullif(order_days_horizon, 0), 1) as decimal(18, 4)) as predicted_clv_amount_low,
+    cast(greatest(
+        order_day_margin_amount * order_days_horizon_low, order_day_margin_amount * order_days_horizon_high
+    ) * coalesce(discounted_order_days / nullif(order_days_horizon, 0), 1) as decimal(18, 4)) as predicted_clv_amount_high,
+    cast(order_day_margin_amount * discounted_order_days as decimal(18, 4)) as value_if_kept_amount,
+    cast(order_day_margin_amount * new_discounted_order_days as decimal(18, 4)) as value_of_one_like_it_amount,
+    coalesce(clv_basis, 'unknown') as clv_basis
+from expected

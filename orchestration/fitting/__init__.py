@@ -1,0 +1,1 @@
+"""One module per fit: from tables to tables. Statistics are in regulars/fits and regulars/lifetime_value."""

@@ -1,0 +1,318 @@
+"""Lifetime value: cells to parameters, a grid of expectations, intervals, the record and a forecast."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+
+from orchestration.fitting.base import Rows
+from regulars import lifetime_value as clv
+
+TABLES = ("clv_parameters", "clv_grid", "clv_intervals", "clv_runs", "clv_deciles", "clv_forecast")
+ALL = "all"
+MONTH = 365.25 / 12
+ALIVE_TENTHS = np.arange(10)
+
+
+def fit(connection: duckdb.DuckDBPyConnection, variables: Mapping[str, Any]) -> dict[str, Rows]:
+    """All tables of lifetime value; without customers, all of them empty."""
+    found: dict[str, Rows] = {name: [] for name in TABLES}
+    cells = _read(connection, "select * from fits.fit_clv_cells order by all")
+    if not len(cells["customer_count"]):
+        return found
+    return _Lifetime(connection, variables, cells).tables()
+
+
+def _read(connection: duckdb.DuckDBPyConnection, query: str) -> dict[str, np.ndarray]:
+    columns = connection.execute(query).fetchnumpy()
+    return {name: np.ma.filled(column, np.nan) if np.ma.isMaskedArray(column) else column
+            for name, column in columns.items()}  # fmt: skip
+
+
+def histories(cells: Mapping[str, np.ndarray], inside: np.ndarray) -> clv.Customers:
+    """Cells as the models take them: the means of each, times in days."""
+    weight = cells["customer_count"][inside].astype(float)
+    return clv.Customers(
+        cells["repeat_count"][inside],
+        cells["recency_days_sum"][inside] / weight,
+        cells["age_days_sum"][inside] / weight,
+        weight,
+    )
+
+
+class _Lifetime:
+    def __init__(self, connection, variables: Mapping[str, Any], cells: Mapping[str, np.ndarray]):
+        self.connection, self.variables, self.cells = connection, variables, cells
+        self.segment_of = cells["clv_segment"].astype(str)
+        self.segments = sorted(set(self.segment_of))
+        everybody = np.ones(len(self.segment_of), bool)
+        self.everybody = histories(cells, everybody)
+        self.choices = {ALL: self._choose(self.everybody, None)}
+        # A segment that everybody is in tells nothing of its own.
+        for segment in self.segments if len(self.segments) > 1 else []:
+            group = histories(cells, self.segment_of == segment)
+            self.choices[segment] = self._choose(group, self.choices[ALL])
+        self.spend = self._spend()
+        self.horizon = variables["clv_horizon_months"] * MONTH
+        self.rate = np.log1p(variables["clv_annual_discount_rate"]) / 365.25
+
+    def _choose(self, customers: clv.Customers, parent: clv.Choice | None) -> clv.Choice:
+        return clv.choose(
+            customers,
+            self.variables["clv_model"],
+            parent,
+            self.variables["clv_minimum_repeaters"],
+            self.variables["clv_least_repeaters"],
+        ).rounded()
+
+    def _spend(self) -> clv.SpendFit | None:
+        """Gamma-Gamma of all customers who came again; None for too few, or where no mean would exist."""
+        cells = _read(self.connection, "select * from fits.fit_clv_spend_cells order by all")
+        weight = cells["customer_count"].astype(float)
+        if weight.sum() < self.variables["clv_minimum_repeaters"]:
+            return None
+        orders = cells["repeat_count"].astype(float)
+        fit = clv.fit_spend(orders, cells["repeat_sales_amount"].astype(float) / weight / orders, weight)
+        return fit if fit.model.q > 1 else None
+
+    def _choice(self, segment: str) -> clv.Choice:
+        return self.choices.get(segment, self.choices[ALL])
+
+    def tables(self) -> dict[str, Rows]:
+        """Everything the models after this read."""
+        runs, deciles = self._record()
+        return {
+            "clv_parameters": self._parameters(),
+            "clv_grid": self._grid(),
+            "clv_intervals": self._intervals(),
+            "clv_runs": runs,
+            "clv_deciles": deciles,
+            "clv_forecast": self._forecast(),
+        }
+
+    def _values(self, model: Any) -> list[float | None]:
+        names = dict(zip(model.NAMES, model.parameters, strict=True)) if model is not None else {}
+        return [float(names[name]) if name in names else None for name in ("r", "alpha", "a", "b")]
+
+    def _spend_values(self) -> list:
+        if self.spend is None:
+            return ["average", None, None, None]
+        return ["gamma_gamma", *(float(value) for value in self.spend.model.parameters)]
+
+    def _parameters(self) -> Rows:
+        rows: Rows = []
+        for segment in self.segments:
+            choice = self._choice(segment)
+            first = later = None
+            if choice.model is not None:
+                stays = self._new(choice.model)
+                first = 1 + float(choice.model.discounted_orders_if_alive(self.rate, 0, 0, self.horizon)[0]) * stays
+                later = float(choice.model.expected_orders_of_new(12 * MONTH))
+            leaves = int(getattr(choice.model, "can_leave_at_once", False))
+            rows.append(
+                (segment, choice.basis, *self._values(choice.model), leaves, *self._spend_values(), first, later)
+            )
+        return rows
+
+    @staticmethod
+    def _new(model: Any) -> float:
+        """Chance that a new customer stays after the first order."""
+        return model.b / (model.a + model.b) if getattr(model, "can_leave_at_once", False) else 1.0
+
+    def _grid(self) -> pa.Table:
+        ages = _read(self.connection, "select * from fits.fit_clv_ages order by all")
+        segment_of = ages["clv_segment"].astype(str)
+        year, horizon, discounted = (np.full(len(segment_of), np.nan) for _ in range(3))
+        for segment in self.segments:
+            inside, model = segment_of == segment, self._choice(segment).model
+            if model is None:
+                continue
+            x, age = ages["repeat_count"][inside].astype(float), ages["age_days"][inside].astype(float)
+            year[inside] = model.expected_orders_if_alive(12 * MONTH, x, age)
+            horizon[inside] = model.expected_orders_if_alive(self.horizon, x, age)
+            discounted[inside] = model.discounted_orders_if_alive(self.rate, x, age, self.horizon)
+        return pa.table(
+            {
+                "clv_segment": segment_of,
+                "repeat_count": ages["repeat_count"],
+                "age_days": ages["age_days"],
+                "order_days_12m": pa.array(year, from_pandas=True),
+                "order_days_horizon": pa.array(horizon, from_pandas=True),
+                "discounted_order_days": pa.array(discounted, from_pandas=True),
+            }
+        )
+
+    def _intervals(self) -> pa.Table:
+        ages = _read(
+            self.connection,
+            "select distinct clv_segment, repeat_count, age_days // 7 as age_weeks from fits.fit_clv_ages order by all",
+        )
+        rows = len(ages["repeat_count"])
+        repeated = {name: np.repeat(column, len(ALIVE_TENTHS)) for name, column in ages.items()}
+        tenth = np.tile(ALIVE_TENTHS, rows)
+        ends = np.full((4, len(tenth)), np.nan)
+        segment_of = repeated["clv_segment"].astype(str)
+        for segment in self.segments:
+            inside, model = segment_of == segment, self._choice(segment).model
+            if model is None:
+                continue
+            x = repeated["repeat_count"][inside].astype(float)
+            age = repeated["age_weeks"][inside] * 7.0 + 3
+            low, high = tenth[inside] / 10, (tenth[inside] + 1) / 10
+            for place, time in ((0, 12 * MONTH), (2, self.horizon)):
+                ends[place, inside], ends[place + 1, inside] = clv.count_quantiles(model, time, x, age, low, high)
+        return pa.table(
+            {
+                "clv_segment": segment_of,
+                "repeat_count": repeated["repeat_count"],
+                "age_weeks": repeated["age_weeks"],
+                "alive_tenth": tenth,
+                "order_days_12m_low": pa.array(ends[0], from_pandas=True),
+                "order_days_12m_high": pa.array(ends[1], from_pandas=True),
+                "order_days_horizon_low": pa.array(ends[2], from_pandas=True),
+                "order_days_horizon_high": pa.array(ends[3], from_pandas=True),
+            }
+        )
+
+    def _record(self) -> tuple[Rows, Rows]:
+        """Every fit with its errors and those of its rivals; and its tenths."""
+        cells = _read(self.connection, "select * from fits.fit_clv_holdout_cells order by all")
+        earlier = _read(self.connection, "select * from fits.fit_clv_earlier_cells order by all")
+        length = self.connection.execute("select holdout_days from intermediate.int_clv_holdout_dates").fetchone()
+        runs: Rows = []
+        deciles: Rows = []
+        of = cells["clv_segment"].astype(str)
+        tested = self._tested(cells, np.ones(len(of), bool), earlier, length, None)
+        for segment, choice in self.choices.items():
+            inside = np.ones(len(self.segment_of), bool) if segment == ALL else self.segment_of == segment
+            result = tested if segment == ALL else self._tested(cells, of == segment, earlier, length, tested)
+            weight = self.cells["customer_count"][inside]
+            repeaters = int(weight[self.cells["repeat_count"][inside] >= 2].sum())
+            runs.append(self._run(segment, choice, int(weight.sum()), repeaters, result))
+            if result is not None:
+                deciles += [
+                    (segment, n + 1, float(predicted), float(actual))
+                    for n, (predicted, actual) in enumerate(result["score"].deciles)
+                ]
+        return runs, deciles
+
+    def _tested(self, cells, inside, earlier, length, parent) -> dict[str, Any] | None:
+        """A fit to what was known at the calibration date, and what came of it; None where too little came."""
+        if not inside.any() or not length or not length[0]:
+            return None
+        customers = histories(cells, inside)
+        actual = cells["holdout_count"][inside].astype(float)
+        if customers.weight @ actual < self.variables["clv_minimum_holdout_order_days"]:
+            return None
+        choice = self._choose(customers, parent["choice"] if parent else None)
+        if choice.model is None:
+            return None
+        predicted = choice.model.expected_orders(float(length[0]), customers)
+        weight = customers.weight
+        rivals = {"last_period": cells["last_period_count"][inside].astype(float)}
+        known = earlier["customer_count"].astype(float)
+        if known.sum() > 0:
+            mean = float(earlier["order_day_count"].sum() / known.sum())
+            rivals["mean"] = np.full(len(actual), mean)
+            table = {
+                (repeats, silence): days / count
+                for repeats, silence, count, days in zip(
+                    earlier["repeat_band"], earlier["silence_band"], known, earlier["order_day_count"], strict=True
+                )
+            }
+            places = zip(cells["repeat_band"][inside], cells["silence_band"][inside], strict=True)
+            rivals["table"] = np.array([table.get(place, mean) for place in places])
+        cohort = cells["cohort_quarter"][inside]
+        ratios = [
+            float(weight[group] @ predicted[group] / (weight[group] @ actual[group]))
+            for group in (cohort == quarter for quarter in np.unique(cohort))
+            if weight[group] @ actual[group] >= self.variables["clv_minimum_holdout_order_days"]
+        ]
+        return {
+            "choice": choice,
+            "customers": int(weight.sum()),
+            "score": clv.score(predicted, actual, weight),
+            "rivals": {
+                name: clv.score(rival, actual, weight).root_mean_squared_error for name, rival in rivals.items()
+            },
+            "worst_cohort": max(ratios, key=lambda ratio: abs(np.log(ratio))) if ratios else None,
+        }
+
+    def _run(self, segment: str, choice: clv.Choice, customers: int, repeaters: int, result) -> tuple:
+        fit, model = choice.fit, choice.model
+        errors = dict(zip(model.NAMES, fit.standard_errors, strict=True)) if fit else {}
+        kind = {"BetaGeometric": self.variables["clv_model"], "NegativeBinomial": "nbd", "AverageRate": "average"}
+        beyond = None
+        if model is not None:
+            stays = self._new(model)
+            endless, within = (
+                1 + stays * float(model.discounted_orders_if_alive(self.rate, 0, 0, upto)[0])
+                for upto in (np.inf, self.horizon)
+            )
+            beyond = max(0.0, 1 - within / endless)
+        spend = self.spend
+        record: tuple = (None,) * 12
+        verdict = "no_model" if model is None else "not_tested"
+        if result is not None:
+            score, rivals = result["score"], result["rivals"]
+            record = (
+                result["customers"],
+                score.predicted,
+                score.actual,
+                score.mean_absolute_error,
+                score.root_mean_squared_error,
+                score.gini,
+                score.top_decile_lift,
+                score.is_calibrated,
+                result["worst_cohort"],
+                *(rivals.get(name) for name in ("last_period", "mean", "table")),
+            )
+            verdict = "sound"
+            if abs(score.ratio - 1) > self.variables["clv_drift_limit"]:
+                verdict = "drifts"
+            if min(rivals.values()) < score.root_mean_squared_error:
+                verdict = "loses_to_rival"
+        return (
+            segment,
+            kind.get(type(model).__name__, "none"),
+            choice.basis,
+            customers,
+            repeaters,
+            fit.log_likelihood if fit else None,
+            fit.is_converged if fit else None,
+            *self._values(model),
+            *(float(errors[name]) if name in errors else None for name in ("r", "alpha", "a", "b")),
+            *self._spend_values(),
+            spend.log_likelihood if spend else None,
+            _finite(spend.pearson) if spend else None,
+            _finite(spend.spearman) if spend else None,
+            beyond,
+            *record,
+            verdict,
+        )
+
+    def _forecast(self) -> Rows:
+        """Of everybody together, by everybody's model."""
+        choice = self.choices[ALL]
+        if choice.model is None:
+            return []
+        draws = choice.fit.draws(self.variables["clv_draws"]) if choice.fit else []
+        months = clv.forecast(
+            self.everybody,
+            choice.model,
+            draws,
+            MONTH,
+            self.variables["clv_forecast_months"],
+            self.variables["interval_z"],
+        )
+        return [
+            (m.number, m.orders, m.orders_low, m.orders_high, m.active, m.active_low, m.active_high) for m in months
+        ]
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None

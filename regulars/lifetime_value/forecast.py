@@ -1,0 +1,97 @@
+"""What the customers of today will do month by month: orders to expect, and how many of them will order at all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy import special
+
+from regulars.lifetime_value.dropout import BetaGeometric
+from regulars.lifetime_value.inputs import Customers
+
+NODES = 24
+
+
+@dataclass(frozen=True)
+class Month:
+    """One month ahead: expected orders and customers who order, with a 95 % interval each."""
+
+    number: int
+    orders: float
+    orders_low: float
+    orders_high: float
+    active: float
+    active_low: float
+    active_high: float
+
+
+def forecast(customers: Customers, model: Any, draws: list[Any], month: float, months: int, z: float) -> list[Month]:
+    """Expected orders and active customers of each month ahead.
+
+    Args:
+        customers: cells.
+        model: the fitted model.
+        draws: models with parameters from the fit's uncertainty (Fit.draws); none: no such uncertainty counted.
+        month: length of a month in the unit of time.
+        z: half-width of the interval in standard errors. Uncertainty of parameters and chance among customers add up:
+            a month's orders of a customer vary at least like a Poisson count, and more as rates differ.
+    """
+
+    def means(each: Any) -> np.ndarray:
+        alive = customers.weight * each.alive_probability(customers)
+        upto = [
+            alive @ each.expected_orders_if_alive(month * n, customers.x, customers.T) for n in range(1, months + 1)
+        ]
+        active = [alive @ orders_in(each, month * n, month, customers) for n in range(months)]
+        return np.array([np.diff(upto, prepend=0.0), active])
+
+    middle = means(model)
+    spread = np.var([means(each) for each in draws], axis=0) if draws else np.zeros_like(middle)
+    chance = np.array([_variance(model, customers, month, months), middle[1]])
+    error = z * np.sqrt(spread + chance)
+    low, high = np.maximum(middle - error, 0), middle + error
+    return [
+        Month(n + 1, *(float(v) for v in (middle[0, n], low[0, n], high[0, n], middle[1, n], low[1, n], high[1, n])))
+        for n in range(months)
+    ]
+
+
+def _variance(model: Any, customers: Customers, month: float, months: int) -> np.ndarray:
+    """At least the variance of each month's orders: Poisson, and rates that differ as gamma among customers alike."""
+    alive = model.alive_probability(customers)
+    found = []
+    before = np.zeros(len(customers))
+    for n in range(1, months + 1):
+        upto = model.expected_orders_if_alive(month * n, customers.x, customers.T)
+        mean = upto - before
+        before = upto
+        shape = getattr(model, "r", np.inf) + customers.x
+        # Var = P E[N^2 | alive] - (P E[N | alive])^2
+        square = mean + mean**2 * (1 + 1 / shape)
+        found.append(customers.weight @ (alive * square - (alive * mean) ** 2))
+    return np.array(found)
+
+
+def orders_in(model: Any, start: float, length: float, customers: Customers) -> np.ndarray:
+    """P(at least one order between start and start + length from now | a customer now), one per row.
+
+    Leaving thins the stream of orders: at rate l and chance p to leave, exp(-l p start) are left, and 1 - exp(-l length) of
+    them order; both averaged over l (gamma) in closed form and over p (beta) by quadrature.
+    """
+    x, T = customers.x, customers.T
+    if not isinstance(model, BetaGeometric):
+        return model.at_least_if_alive(np.ones(len(x)), length, x, T)
+    nodes, weights = np.polynomial.legendre.leggauss(NODES)
+    angle = (nodes + 1) * np.pi / 4
+    q, density = np.sin(angle) ** 2, np.sin(2 * angle) * weights * np.pi / 4
+    unique, where = np.unique(x, return_inverse=True)
+    left = model.b + unique + (1 if model.can_leave_at_once else 0)
+    p = special.betaincinv(model.a, left[:, None], q[None, :])[where]
+    since, shape = (model.alpha + T)[:, None], (model.r + x)[:, None]
+
+    def silent(extra: float) -> np.ndarray:
+        return np.exp(-shape * np.log1p((p * start + extra) / since))
+
+    return (silent(0.0) - silent(length)) @ density
