@@ -27,7 +27,12 @@
     {%- endif -%}
   {%- endfor -%}
   {%- for rule in meta.rules or [] -%}
-    {%- set when = rule.when | replace(':amount_tolerance_rate', var('amount_tolerance_rate')) | replace(':amount_tolerance', var('amount_tolerance')) -%}
+    {%- set filled = namespace(when=rule.when) -%}
+    {#- Longer names first: one may begin with another. -#}
+    {%- for name in ['amount_tolerance_rate', 'amount_tolerance', 'line_amount_limit', 'quantity_limit'] -%}
+      {%- set filled.when = filled.when | replace(':' ~ name, var(name)) -%}
+    {%- endfor -%}
+    {%- set when = filled.when -%}
     {%- do faults.append({'reason': rule.reason, 'column': rule.column, 'when': when}) -%}
   {%- endfor -%}
   {%- do return(faults) -%}

@@ -57,12 +57,27 @@
   ) / (count(*) over ()))) as integer)
 {%- endmacro %}
 
+{% macro band(value, edges) %}
+  {#- 0 below the first edge, then one more for each edge reached. -#}
+  case
+            {%- for edge in edges | reverse %}
+            when {{ value }} >= {{ edge }} then {{ loop.revindex }}
+            {%- endfor %}
+            else 0
+        end
+{%- endmacro %}
+
+{% macro rfm_score_count() %}
+  {#- Scores run from 1 to 5 (Hughes 1994): the segment map, value bands and the thresholds are made for them. -#}
+  {{ return(5) }}
+{%- endmacro %}
+
 {% macro meets_cutoff(value, rule) %}
   {#- true where value reaches the cut-off over all rows. rule: mean, median, quantile:0.8 or an amount.
       The mean is compared cross-multiplied, so that equal customers never fall on two sides by rounding. -#}
   {%- set rule = rule | string -%}
   {%- if rule == 'mean' -%}
-  cast({{ value }} as decimal(38, 4)) * count(*) over () >= sum({{ value }}) over ()
+  cast({{ value }} as decimal(38, 6)) * count(*) over () >= sum({{ value }}) over ()
   {%- elif rule == 'median' -%}
   {{ value }} >= {{ quantile_over_all(value, 0.5) }}
   {%- elif rule.startswith('quantile:') -%}
@@ -104,7 +119,7 @@
   {#- The cut-off of -x that means the same as `rule` on x: "at most the mean" is "-x at least the mean of -x". -#}
   {%- set rule = rule | string -%}
   {%- if rule in ['mean', 'median'] -%}{{ rule }}
-  {%- elif rule.startswith('quantile:') -%}quantile:{{ 1 - (rule.split(':')[1] | float) }}
+  {%- elif rule.startswith('quantile:') -%}quantile:{{ (1 - (rule.split(':')[1] | float)) | round(9) }}
   {%- else -%}-{{ rule }}
   {%- endif -%}
 {%- endmacro %}

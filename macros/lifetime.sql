@@ -25,16 +25,6 @@
     group by customer_key
 {%- endmacro %}
 
-{% macro clv_band(value, edges) %}
-  {#- 0 below the first edge, then one more for each edge reached. -#}
-  case
-        {%- for edge in edges | reverse %}
-        when {{ value }} >= {{ edge }} then {{ loop.revindex }}
-        {%- endfor %}
-        else 0
-    end
-{%- endmacro %}
-
 {% macro clv_segment() %}
   {#- Segment that lifetime value is fitted for besides all: `clv_segment` names it. -#}
   {%- set choice = var('clv_segment') -%}

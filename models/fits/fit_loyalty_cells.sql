@@ -33,18 +33,8 @@ customers as (
 banded as (
     select
         *,
-        case
-            {%- for edge in var('loyalty_repeat_edges') | reverse %}
-            when repeat_count >= {{ edge }} then {{ loop.revindex }}
-            {%- endfor %}
-            else 0
-        end as repeat_band,
-        case
-            {%- for edge in var('loyalty_recency_edges') | reverse %}
-            when recency_days >= {{ edge }} then {{ loop.revindex }}
-            {%- endfor %}
-            else 0
-        end as recency_band
+        {{ band('repeat_count', var('loyalty_repeat_edges')) }} as repeat_band,
+        {{ band('recency_days', var('loyalty_recency_edges')) }} as recency_band
     from customers
 )
 

@@ -55,6 +55,8 @@ def find_clusters(shares: np.ndarray, categories: list[str], most: int) -> list[
     """
     if not np.isfinite(shares).all() or (shares < 0).any():
         raise ValueError("shares of spend must be finite and at least 0")
+    # In an order that does not depend on who is who, then mixed, so that any part of it is a fair sample.
+    shares = np.random.default_rng(SEED).permutation(shares[np.lexsort(shares.T[::-1])])
     rooted = np.sqrt(shares)
     if len(np.unique(rooted, axis=0)) < 3:
         raise ValueError("there are no two kinds of customers: fewer than three different baskets")
@@ -70,8 +72,8 @@ def find_clusters(shares: np.ndarray, categories: list[str], most: int) -> list[
         # What sets a group apart: where its mean share stands highest above everybody's.
         above = shares[member == group].mean(axis=0) - overall
         telling = sorted(range(len(categories)), key=lambda item: (-above[item], categories[item]))
-        telling = [item for item in telling if above[item] > 0][:NAMED_BY] or telling[:1]
-        name = " + ".join(categories[item] for item in telling)
+        telling = telling[:NAMED_BY]
+        name = " + ".join(categories[item] for item in telling if above[item] > 0) or categories[telling[0]]
         while name in names:
             name += " (also)"
         names.add(name)

@@ -10,7 +10,7 @@ from decimal import Decimal
 
 import numpy as np
 import pytest
-from cdnow import Purchase, master
+from cdnow import Purchase, master, sample
 
 pytestmark = pytest.mark.e2e
 
@@ -59,6 +59,15 @@ def test_every_row_is_an_order_and_every_customer_is_one(cdnow, purchases):
         " inner join core.bridge_customer_sources as b using (customer_id)"
     )
     assert dict(found) == first
+
+
+def test_the_sample_is_one_customer_in_ten(purchases):
+    drawn = sample()
+    assert (len(purchases), len(drawn)) == (69659, 6919)
+    names = {who for who, *_ in drawn}
+    assert len(names) == 2357
+    # Whole customers: all of their purchases, and nobody else's.
+    assert sorted(drawn) == sorted(purchase for purchase in purchases if purchase[0] in names)
 
 
 def test_cohorts_of_all(cdnow, purchases):
@@ -153,16 +162,6 @@ def test_churn_probabilities_follow_the_definition(cdnow, purchases):
         np.testing.assert_allclose(rate, expected[decile][2] / count, rtol=1e-9)
         assert actual == churned / count
     assert cdnow.query("select distinct month_end_date from persistency.churn_calibration") == [(latest,)]
-
-
-def test_churn_probabilities_are_calibrated(cdnow):
-    """Of at least a hundred customers, as many churned as was predicted, within 5 points."""
-    judged = [row for row in calibration(cdnow) if row[1] >= 100]
-    assert sum(row[1] for row in judged) > 23000
-    # Being within 5 points means nothing where the same is predicted of everybody.
-    assert judged[-1][3] - judged[0][3] > 0.3
-    wrong = [(decile, n, rate, actual) for decile, n, _, rate, actual in judged if abs(rate - actual) > 0.05]
-    assert wrong == []
 
 
 def calibration(place) -> list[tuple]:

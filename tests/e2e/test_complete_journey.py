@@ -33,7 +33,7 @@ def test_the_summary_tells_what_one_wants_to_know(chain):
     assert "1,687,361 in = 1,682,489 accepted + 4,872 duplicate + 0 superseded + 0 quarantined" in said
     assert "2,469 with an order" in said
     assert "155,848, net sales 4,596,039.58 USD" in said
-    assert "tier A Top 1 % 25 customers 287,974.36 6.27%" in said
+    assert "tier A Top 25 customers 287,974.36 6.27%" in said
     assert "lines_without_a_product_record: 4836" in said
     assert str(chain.root / "published") in said
     assert re.search(r"seconds [\d.]+ = start", said)

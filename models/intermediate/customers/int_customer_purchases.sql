@@ -27,6 +27,7 @@ select
         as decimal(18, 4)
     ) as window_margin_amount,
     cast(coalesce(sum(costed_line_count) filter (where is_in_window), 0) as bigint) as window_costed_line_count,
-    count(*) filter (where is_in_window and order_count > 0) as window_order_day_count
+    count(*) filter (where is_in_window and order_count > 0) as window_order_day_count,
+    count(*) filter (where is_in_window) as window_day_count
 from flagged
 group by customer_key

@@ -25,7 +25,7 @@ source_systems as (
     select * from {{ source('control', 'source_systems') }}
 ),
 
--- A record without updated_at holds for every date, and so does a relation: known since the earliest.
+-- A record without updated_at holds for every date: known since the earliest.
 seen_at as (
     select
         source_system,
@@ -55,24 +55,14 @@ seen_at as (
     where customer_id is not null
     group by source_system, customer_id
     {%- endfor %}
-    {%- for side in ['customer_id', 'related_customer_id'] %}
-
-    union all
-
-    select
-        source_system,
-        {{ side }} as source_customer_id,
-        cast('{{ var("earliest_event_date") }}' as timestamp) as known_at
-    from relations
-    group by source_system, {{ side }}
-    {%- endfor %}
 ),
 
 seen_on as (
     select
         seen_at.source_system,
         seen_at.source_customer_id,
-        {{ local_date('seen_at.known_at', 'source_systems.time_zone') }} as known_from_date
+        {{ local_date('seen_at.known_at', 'source_systems.time_zone') }} as known_from_date,
+        true as is_dated
     from seen_at
     inner join source_systems
         on seen_at.source_system = source_systems.source_system
@@ -82,7 +72,8 @@ seen_on as (
     select
         source_system,
         source_customer_id,
-        contact_date as known_from_date
+        contact_date as known_from_date,
+        true as is_dated
     from contacts
 
     union all
@@ -90,13 +81,26 @@ seen_on as (
     select
         source_system,
         source_customer_id,
-        redemption_date as known_from_date
+        redemption_date as known_from_date,
+        true as is_dated
     from redemptions
+    {%- for side in ['customer_id', 'related_customer_id'] %}
+
+    union all
+
+    -- Nobody says since when two are related: a relation dates those only of whom nothing else is known.
+    select
+        source_system,
+        {{ side }} as source_customer_id,
+        cast('{{ var("earliest_event_date") }}' as date) as known_from_date,
+        false as is_dated
+    from relations
+    {%- endfor %}
 )
 
 select
     source_system,
     source_customer_id,
-    min(known_from_date) as known_from_date
+    coalesce(min(known_from_date) filter (where is_dated), min(known_from_date)) as known_from_date
 from seen_on
 group by source_system, source_customer_id

@@ -40,7 +40,7 @@ costed as (
         lines.*,
         identity.customer_key,
         cast(
-            {{ in_reporting_currency('costed_products.landed_unit_cost_amount', 'costed_products.foreign_currency', 'rates.rate') }}
+            cast({{ in_reporting_currency('costed_products.landed_unit_cost_amount', 'costed_products.foreign_currency', 'rates.rate') }} as decimal(38, 4))
             * lines.quantity as decimal(18, 4)
         ) as product_cost_amount,
         costed_products.margin_rate as product_margin_rate,

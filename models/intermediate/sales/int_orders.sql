@@ -42,15 +42,26 @@ orders as (
         max(customer_key) as customer_key,
         coalesce(min(ordered_at) filter (where not is_return), min(ordered_at)) as ordered_at,
         coalesce(min(order_date) filter (where not is_return), min(order_date)) as order_date,
-        case when min(store_id) = max(store_id) then min(store_id) end as store_id,
-        case when min(channel) = max(channel) then min(channel) end as channel,
-        case when min(payment_method) = max(payment_method) then min(payment_method) end as payment_method,
+        {%- for column in ['store_id', 'channel', 'payment_method'] %}
+        {#- Of its sales: what was bought on the web stays so when it is brought back to a store. #}
+        case
+            when count(*) filter (where not is_return) = 0
+                then case when min({{ column }}) = max({{ column }}) then min({{ column }}) end
+            when min({{ column }}) filter (where not is_return) = max({{ column }}) filter (where not is_return)
+                then min({{ column }}) filter (where not is_return)
+        end as {{ column }},
+        {%- endfor %}
         count(*) as line_count,
         count(*) filter (where not is_return) = 0 as is_return_only,
         cast(sum(quantity) as decimal(18, 4)) as quantity,
         cast(sum(gross_sales_amount) as decimal(18, 4)) as gross_sales_amount,
-        cast(sum(discount_amount) as decimal(18, 4)) as discount_amount,
-        cast(sum(coupon_discount_amount) as decimal(18, 4)) as coupon_discount_amount,
+        {%- for column in ['discount_amount', 'coupon_discount_amount'] %}
+        {#- Returned lines have none by definition, and tell nothing of the others. #}
+        cast(case
+            when count(*) filter (where not is_return) = 0 then 0
+            else sum({{ column }}) filter (where not is_return)
+        end as decimal(18, 4)) as {{ column }},
+        {%- endfor %}
         cast(sum(return_amount) as decimal(18, 4)) as return_amount,
         cast(sum(net_sales_amount) as decimal(18, 4)) as net_sales_amount,
         cast({{ sum_if_all_known('cost_amount') }} as decimal(18, 4)) as cost_amount,

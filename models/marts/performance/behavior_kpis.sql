@@ -44,7 +44,9 @@ sessions as (
 
 -- Whether a visit ended in an order is known where any did.
 told as (
-    select coalesce(sum(ordering_visit_count) > 0, false) as has_conversions
+    select
+        count(*) > 0 as has_visits,
+        coalesce(sum(ordering_visit_count) > 0, false) as has_conversions
     from sessions
 ),
 
@@ -106,6 +108,16 @@ keys as (
         order_month,
         segment
     from sessions
+    union
+    select
+        order_month,
+        segment
+    from monthly
+    union
+    select
+        order_month,
+        segment
+    from yearly
 ),
 
 parts as (
@@ -181,7 +193,7 @@ select
     cast(together.customer_count as bigint) as customer_count,
     cast(together.order_count as bigint) as order_count,
     cast(together.net_sales_amount as decimal(18, 4)) as net_sales_amount,
-    cast(together.visit_count as bigint) as visit_count,
+    cast(case when told.has_visits then coalesce(together.visit_count, 0) end as bigint) as visit_count,
     cast(together.duration_seconds as double) / nullif(together.timed_visit_count, 0) as average_dwell_seconds,
     case when told.has_conversions then cast(together.ordering_visit_count as double) / nullif(together.visit_count, 0) end
         as conversion_rate,

@@ -46,21 +46,36 @@ parts as (
         lines.store_id,
         products.category,
         lines.customer_id,
-        min(case when lines.is_return then 0 else 1 end) as is_purchase,
+        max(case when lines.is_return then 0 else 1 end) as is_purchase,
         sum(lines.gross_sales_amount) as gross_sales_amount,
         sum(coalesce(lines.discount_amount, 0) + coalesce(lines.coupon_discount_amount, 0)) as discount_amount,
-        count(lines.discount_amount) + count(lines.coupon_discount_amount) as discount_count,
+        count(lines.discount_amount) filter (where not lines.is_return)
+        + count(lines.coupon_discount_amount) filter (where not lines.is_return) as discount_count,
         sum(lines.net_sales_amount) as net_sales_amount,
         {{ sum_if_all_known('lines.margin_amount') }} as margin_amount,
         sum(case when lines.coupon_discount_amount > 0 then lines.net_sales_amount else 0 end) as coupon_net_sales_amount,
-        count(lines.coupon_discount_amount) as coupon_count,
+        count(lines.coupon_discount_amount) filter (where not lines.is_return) as coupon_count,
         sum(case when lines.payment_method in ('{{ var("card_payment_methods") | join("', '") }}') then lines.net_sales_amount else 0 end)
             as card_net_sales_amount,
         sum(case
             when lines.payment_method in ('{{ var("stored_value_payment_methods") | join("', '") }}') then lines.net_sales_amount
             else 0
         end) as stored_value_net_sales_amount,
-        sum(case when lines.payment_method is not null then lines.net_sales_amount end) as told_payment_net_sales_amount
+        sum(case when lines.payment_method is not null then lines.net_sales_amount end) as told_payment_net_sales_amount,
+        -- Shares are of sales before returns: what comes back by another way makes no share negative.
+        sum(case when not lines.is_return then lines.net_sales_amount else 0 end) as sold_amount,
+        sum(case when not lines.is_return and lines.coupon_discount_amount > 0 then lines.net_sales_amount else 0 end) as coupon_sold_amount,
+        sum(case when not lines.is_return and lines.payment_method is not null then lines.net_sales_amount end) as told_payment_sold_amount,
+        sum(case
+            when not lines.is_return and lines.payment_method in ('{{ var("card_payment_methods") | join("', '") }}')
+                then lines.net_sales_amount
+            else 0
+        end) as card_sold_amount,
+        sum(case
+            when not lines.is_return and lines.payment_method in ('{{ var("stored_value_payment_methods") | join("', '") }}')
+                then lines.net_sales_amount
+            else 0
+        end) as stored_value_sold_amount
     from lines
     left join products
         on lines.product_id = products.product_id
@@ -87,7 +102,13 @@ cells as (
         sum(parts.coupon_count) as coupon_count,
         sum(parts.card_net_sales_amount) as card_net_sales_amount,
         sum(parts.stored_value_net_sales_amount) as stored_value_net_sales_amount,
-        sum(parts.told_payment_net_sales_amount) as told_payment_net_sales_amount
+        sum(parts.told_payment_net_sales_amount) as told_payment_net_sales_amount,
+        sum(parts.sold_amount) as sold_amount,
+        sum(case when members.is_member then parts.sold_amount else 0 end) as member_sold_amount,
+        sum(parts.coupon_sold_amount) as coupon_sold_amount,
+        sum(parts.told_payment_sold_amount) as told_payment_sold_amount,
+        sum(parts.card_sold_amount) as card_sold_amount,
+        sum(parts.stored_value_sold_amount) as stored_value_sold_amount
     from parts
     left join tiers
         on parts.customer_id = tiers.customer_id
@@ -128,11 +149,11 @@ select
         as card_net_sales_amount,
     cast(case when cells.told_payment_net_sales_amount is not null then cells.stored_value_net_sales_amount end as decimal(18, 4))
         as stored_value_net_sales_amount,
-    case when told.has_members then cast(cells.member_net_sales_amount as double) / nullif(cells.net_sales_amount, 0) end
+    case when told.has_members then cast(cells.member_sold_amount as double) / nullif(cells.sold_amount, 0) end
         as member_sales_share,
-    case when told.has_coupons then cast(cells.coupon_net_sales_amount as double) / nullif(cells.net_sales_amount, 0) end
+    case when told.has_coupons then cast(cells.coupon_sold_amount as double) / nullif(cells.sold_amount, 0) end
         as coupon_sales_share,
-    cast(cells.card_net_sales_amount as double) / nullif(cells.told_payment_net_sales_amount, 0) as card_sales_share,
-    cast(cells.stored_value_net_sales_amount as double) / nullif(cells.told_payment_net_sales_amount, 0) as stored_value_sales_share
+    cast(cells.card_sold_amount as double) / nullif(cells.told_payment_sold_amount, 0) as card_sales_share,
+    cast(cells.stored_value_sold_amount as double) / nullif(cells.told_payment_sold_amount, 0) as stored_value_sales_share
 from cells
 cross join told

@@ -63,7 +63,10 @@ channels as (
 ),
 
 cases as (
-    select cases.*
+    select
+        cases.*,
+        -- An answer after the cut was not known at it.
+        cast({{ add_seconds('cases.opened_at', 'cases.first_response_seconds') }} as date) <= bounds.cut_date as is_answered
     from {{ ref('fct_service_cases') }} as cases
     cross join bounds
     where
@@ -75,8 +78,8 @@ case_traits as (
     select
         customer_id,
         max(case when kind in ('{{ var("complaint_kinds") | join("', '") }}') then 1 else 0 end) as has_complaint,
-        sum(first_response_seconds) as first_response_seconds,
-        count(first_response_seconds) as answered_count
+        sum(case when is_answered then first_response_seconds end) as first_response_seconds,
+        count(case when is_answered then first_response_seconds end) as answered_count
     from cases
     where customer_id is not null
     group by customer_id
@@ -101,6 +104,7 @@ answers as (
 known as (
     select count(*) > 0 as has_cases
     from cases
+    where customer_id is not null
 ),
 
 -- Decimals, so that sums are the same in whatever order they are taken; NULL where nothing is known of a customer.

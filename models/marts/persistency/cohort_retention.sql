@@ -115,7 +115,7 @@ select
     cast(sum(cells.net_sales_amount) over so_far as decimal(18, 4)) as cumulative_net_sales_amount,
     cast(case when sum(cells.unknown_margin_count) over so_far = 0 then sum(cells.margin_amount) over so_far end as decimal(18, 4))
         as cumulative_margin_amount,
-    {{ dbt.datediff('span.first_data_date', 'cells.cohort_month', 'day') }} < {{ var('truncation_days') }} as is_left_truncated
+    {{ dbt.datediff('span.first_data_date', 'cells.cohort_month', 'day') }} <= {{ var('truncation_days') }} as is_left_truncated
 from cells
 cross join span
 window so_far as (

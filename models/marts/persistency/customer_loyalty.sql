@@ -154,18 +154,36 @@ measured as (
         on purchases.customer_id = proxied.customer_id
 ),
 
-judged as (
+-- A mean to six digits: equal answers on different scales have equal means.
+scored as (
     select
         *,
-        score_sum >= cast({{ var('loyalty_attitude_cutoff') }} as decimal(18, 4)) * score_count as is_fond
+        cast(round(cast(score_sum as double) / score_count, 6) as decimal(18, 6)) as attitude_score
     from measured
+),
+
+fond as (
+    select
+        customer_id,
+        {{ meets_cutoff('attitude_score', var('loyalty_attitude_cutoff')) }} as is_fond
+    from scored
+    where attitude_score is not null
+),
+
+judged as (
+    select
+        scored.*,
+        fond.is_fond
+    from scored
+    left join fond
+        on scored.customer_id = fond.customer_id
 ),
 
 coded as (
     select
         *,
         case
-            when score_count is null then 'unknown'
+            when is_fond is null then 'unknown'
             when is_repeating and is_fond then 'true'
             when is_fond then 'latent'
             when is_repeating then 'spurious'
@@ -180,7 +198,7 @@ select
     coded.repeat_count,
     coded.repeat_score,
     coded.is_repeating,
-    cast(coded.score_sum as double) / coded.score_count as attitude_score,
+    cast(coded.attitude_score as double) as attitude_score,
     coded.attitude_basis,
     coded.answer_day_count,
     coded.loyalty_quadrant,

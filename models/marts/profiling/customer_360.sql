@@ -1,7 +1,7 @@
 -- Grain: one customer, prospects included: the headline columns of every mart side by side.
 {% set bands = {
     'rfm': 'rfm_segment', 'tiers': 'pyramid_tier', 'value_bands': 'value_band', 'value_matrix': 'value_quadrant',
-    'loyalty': 'loyalty_quadrant', 'lifecycle': 'lifecycle_stage',
+    'loyalty': 'loyalty_quadrant', 'lifecycle': 'lifecycle_stage', 'value_tiers': 'value_tier',
 } %}
 with
 
@@ -60,6 +60,19 @@ referrals as (
     group by referrer_customer_id
 ),
 
+value_tiers as (
+    select * from {{ ref('customer_value_tiers') }}
+),
+
+clv as (
+    select * from {{ ref('customer_clv') }}
+),
+
+contact_knowledge as (
+    select count(*) > 0 as is_known
+    from {{ ref('fct_campaign_contacts') }}
+),
+
 -- Where no source tells who recommended whom, nobody's referrals are known.
 referral_knowledge as (
     select count(*) > 0 as is_known
@@ -94,6 +107,9 @@ select
     rfm.recency_days,
     rfm.frequency_count,
     rfm.monetary_amount,
+    rfm.r_score,
+    rfm.f_score,
+    rfm.m_score,
     rfm.rfm_score,
     tiers.sales_rank,
     {%- for relation, code in bands.items() %}
@@ -104,22 +120,34 @@ select
     rfm.rfm_octant,
     rfm.rfm_octant_label_en,
     rfm.rfm_octant_label_zh,
+    rfm.rfm_octant_advice_en,
+    rfm.rfm_octant_advice_zh,
     value_bands.value_score,
+    value_bands.value_basis,
     value_matrix.margin_rate,
     loyalty.repeat_score,
     loyalty.attitude_score,
+    loyalty.attitude_basis,
     lifecycle.typical_gap_days,
     lifecycle.overdue_ratio,
     lifecycle.expected_next_order_date,
     lifecycle.churn_probability,
+    lifecycle.churn_basis,
     lifecycle.won_back_count,
+    clv.alive_probability,
+    clv.expected_orders_12m,
+    clv.expected_order_margin_amount,
+    clv.historic_clv_amount,
+    clv.historic_clv_basis,
+    clv.predicted_clv_amount,
+    clv.clv_basis,
     habits.top_category,
     habits.need_cluster,
     habits.main_channel,
     habits.home_store_id,
     habits.discount_share,
     habits.average_order_amount,
-    coalesce(responses.campaign_contact_count, 0) as campaign_contact_count,
+    case when contact_knowledge.is_known then coalesce(responses.campaign_contact_count, 0) end as campaign_contact_count,
     responses.campaign_response_rate,
     responses.campaign_response_basis,
     case
@@ -129,6 +157,7 @@ from customers
 inner join persons
     on customers.customer_id = persons.customer_id
 cross join referral_knowledge
+cross join contact_knowledge
 left join lifetime
     on persons.customer_key = lifetime.customer_key
 left join rfm
@@ -143,6 +172,10 @@ left join loyalty
     on customers.customer_id = loyalty.customer_id
 left join lifecycle
     on customers.customer_id = lifecycle.customer_id
+left join value_tiers
+    on customers.customer_id = value_tiers.customer_id
+left join clv
+    on customers.customer_id = clv.customer_id
 left join habits
     on customers.customer_id = habits.customer_id
 left join responses

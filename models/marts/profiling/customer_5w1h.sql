@@ -25,7 +25,6 @@ lifecycle as (
 totals as (
     select
         customer_key,
-        sum(net_sales_amount) as net_sales_amount,
         sum(gross_sales_amount) as gross_sales_amount,
         sum(reduced_gross_sales_amount) as reduced_gross_sales_amount
     from assortment
@@ -38,6 +37,8 @@ totals as (
         customer_key,
         {{ level }},
         sum(net_sales_amount) as net_sales_amount,
+        -- Of what was kept: what was all brought back is neither in the whole nor on top.
+        sum(sum(net_sales_amount)) over (partition by customer_key) as told_sales_amount,
         row_number() over (
             partition by customer_key
             order by sum(net_sales_amount) desc, {{ level }} asc
@@ -45,6 +46,7 @@ totals as (
     from assortment
     where {{ level }} is not null
     group by customer_key, {{ level }}
+    having sum(net_sales_amount) > 0
 )
 {%- endfor %}
 
@@ -58,7 +60,7 @@ select
     customers.household_size,
     {%- for level in ['department', 'category', 'brand'] %}
     {{ level }}_sales.{{ level }} as top_{{ level }},
-    cast({{ level }}_sales.net_sales_amount as double) / nullif(totals.net_sales_amount, 0) as top_{{ level }}_share,
+    cast({{ level }}_sales.net_sales_amount as double) / cast({{ level }}_sales.told_sales_amount as double) as top_{{ level }}_share,
     {%- endfor %}
     cast(orders.discount_amount as double) / nullif(orders.gross_sales_amount, 0) as discount_share,
     case

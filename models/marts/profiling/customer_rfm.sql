@@ -25,7 +25,7 @@ measured as (
         customer_key,
         cast({{ dbt.datediff('last_order_date', as_of_date(), 'day') }} as integer) as recency_days,
         window_order_count as frequency_count,
-        window_net_sales_amount as monetary_amount,
+        cast(case when window_order_count > 0 then window_net_sales_amount else 0 end as decimal(18, 4)) as monetary_amount,
         window_order_count > 0 as is_in_window
     from purchases
 ),
@@ -33,9 +33,9 @@ measured as (
 ranked as (
     select
         customer_key,
-        {{ tie_safe_score('recency_days desc', var('rfm_score_count'), ties='middle') }} as r_score,
-        {{ tie_safe_score('frequency_count asc', var('rfm_score_count')) }} as f_score,
-        {{ tie_safe_score('monetary_amount asc', var('rfm_score_count')) }} as m_score,
+        {{ tie_safe_score('recency_days desc', rfm_score_count(), ties='middle') }} as r_score,
+        {{ tie_safe_score('frequency_count asc', rfm_score_count()) }} as f_score,
+        {{ tie_safe_score('monetary_amount asc', rfm_score_count()) }} as m_score,
         -- Recency is good when it is at most its mean: the opposite of reaching the cut-off of days since.
         {{ meets_cutoff('-recency_days', negated_cutoff(var('rfm_octant_cutoff'))) }} as is_recent,
         {{ meets_cutoff('frequency_count', var('rfm_octant_cutoff')) }} as is_frequent,

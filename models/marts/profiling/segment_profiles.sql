@@ -3,12 +3,18 @@
 {%- set dimensions = {
     'demographic': ['age_band', 'gender', 'marital_status', 'income_band', 'occupation', 'job_title', 'industry', 'education', 'religion',
                     'household_size', 'has_children', 'home_ownership', 'dwelling_type'],
-    'geographic': ['country', 'region', 'city', 'climate', 'region_income'],
+    'geographic': ['country', 'region', 'city', 'climate', 'region_income', 'region_population'],
     'psychographic': ['lifestyle', 'personality', 'interests', 'risk_attitude', 'purchase_motive', 'stated_needs'],
-    'behavioural': ['acquisition_channel', 'is_member', 'rfm_segment', 'rfm_octant', 'lifecycle_stage', 'value_band', 'main_channel',
-                    'need_cluster',                    'home_store_id', 'top_department', 'top_category', 'top_brand'],
-    'band': ['response_band', 'pyramid_tier', 'value_quadrant', 'loyalty_quadrant', 'referral_band'],
+    'social': ['has_relations', 'email_consent', 'sms_consent', 'phone_consent'],
+    'behavioural': ['acquisition_channel', 'acquisition_campaign_id', 'is_member', 'rfm_segment', 'rfm_octant', 'lifecycle_stage',
+                    'value_band', 'main_channel', 'need_cluster', 'top_payment_method', 'top_weekday', 'top_hour',
+                    'home_store_id', 'top_department', 'top_category', 'top_brand'],
+    'band': ['response_band', 'pyramid_tier', 'value_quadrant', 'value_tier', 'loyalty_quadrant', 'referral_band'],
 } %}
+{#- Codes of what customers do: who has not ordered has none, which is known and not unknown. -#}
+{%- set of_orders = ['rfm_segment', 'rfm_octant', 'value_band', 'main_channel', 'need_cluster', 'top_payment_method', 'top_weekday', 'top_hour',
+                     'home_store_id', 'top_department', 'top_category', 'top_brand', 'pyramid_tier', 'value_quadrant', 'value_tier',
+                     'loyalty_quadrant'] %}
 with
 
 customers as (
@@ -38,6 +44,16 @@ known as (
     from referrals
 ),
 
+relations as (
+    select distinct customer_id
+    from {{ ref('bridge_customer_relations') }}
+),
+
+known_relations as (
+    select count(*) > 0 as is_known
+    from relations
+),
+
 described as (
     select
         customers.*,
@@ -47,6 +63,17 @@ described as (
             when coalesce(cities.income_index, regions.income_index) >= {{ var('region_income_low') }} then 'middle'
             when coalesce(cities.income_index, regions.income_index) is not null then 'low'
         end as region_income,
+        {%- set population = 'coalesce(cities.population, regions.population)' %}
+        case
+            when {{ population }} >= {{ var('region_population_high') }} then 'large'
+            when {{ population }} >= {{ var('region_population_low') }} then 'middle'
+            when {{ population }} is not null then 'small'
+        end as region_population,
+        case when known_relations.is_known then relations.customer_id is not null end as has_relations,
+        value_tiers.value_tier,
+        habits.top_payment_method,
+        habits.top_weekday,
+        habits.top_hour,
         customer_rfm.rfm_segment,
         customer_rfm.rfm_octant,
         lifecycle.lifecycle_stage,
@@ -72,10 +99,15 @@ described as (
         end end as referral_band,
         coalesce(purchases.window_order_count, 0) as order_count,
         coalesce(purchases.window_net_sales_amount, 0) as net_sales_amount,
-        case when coalesce(purchases.window_order_count, 0) > 0 or purchases.window_net_sales_amount <> 0 then 1 else 0 end as is_active,
+        case when purchases.window_day_count > 0 then 1 else 0 end as is_active,
         purchases.window_margin_amount as margin_amount
     from customers
     cross join known
+    cross join known_relations
+    left join relations
+        on customers.customer_id = relations.customer_id
+    left join {{ ref('customer_value_tiers') }} as value_tiers
+        on customers.customer_id = value_tiers.customer_id
     left join {{ ref('int_customer_purchases') }} as purchases
         on customers.customer_key = purchases.customer_key
     left join regions
@@ -112,18 +144,22 @@ described as (
 
 profiles as (
     {%- for kind, names in dimensions.items() %}{% set first_kind = loop.first %}{% for name in names %}
+    {%- set lacking = "case when is_prospect then 'prospect' when order_count = 0 then 'none' else 'unknown' end" if name in of_orders else "'unknown'" %}
+    {%- set value = 'coalesce(cast(' ~ name ~ ' as varchar), ' ~ lacking ~ ')' %}
     {{ 'union all' if not (first_kind and loop.first) }}
     select
         '{{ kind }}' as dimension_kind,
         '{{ name }}' as dimension,
-        coalesce(cast({{ name }} as varchar), 'unknown') as value,
+        {{ value }} as value,
         count(*) as customer_count,
         sum(is_active) as active_customer_count,
         sum(order_count) as order_count,
         sum(net_sales_amount) as net_sales_amount,
-        case when count(margin_amount) = sum(is_active) and sum(is_active) > 0 then sum(margin_amount) end as margin_amount
+        case
+            when sum(is_active) > 0 and count(*) filter (where is_active = 1 and margin_amount is null) = 0 then sum(margin_amount)
+        end as margin_amount
     from described
-    group by coalesce(cast({{ name }} as varchar), 'unknown')
+    group by {{ value }}
     {%- endfor %}{% endfor %}
 ),
 

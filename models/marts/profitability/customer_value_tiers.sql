@@ -12,7 +12,7 @@ valued as (
         case
             when purchases.window_margin_amount is not null then purchases.window_margin_amount
             -- Who did nothing in the window earned nothing in it.
-            when purchases.window_order_count = 0 and purchases.window_net_sales_amount = 0 then 0
+            when purchases.window_day_count = 0 then 0
         end as current_value_amount
     from clv
     inner join {{ ref('int_persons') }} as persons
