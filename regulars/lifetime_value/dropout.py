@@ -63,7 +63,7 @@ class BetaGeometric:
         return special.expit(-self._leaving_odds(customers.x, customers.t_x, customers.T))
 
     def log_likelihood(self, customers: Customers, derivatives: bool = False):
-        """Sum of ln likelihoods; with `derivatives` also gradient (4,) and Hessian (4, 4) by ln r, ln alpha, ln a, ln b."""
+        """Sum of ln likelihoods; with `derivatives` also gradient (4,) and Hessian (4, 4) by the ln parameters."""
         r, alpha, a, b, o = self.r, self.alpha, self.a, self.b, self._first
         x, t_x, T, w = customers.x, customers.t_x, customers.T, customers.weight
         odds = self._leaving_odds(x, t_x, T)
@@ -177,7 +177,7 @@ class BetaGeometric:
     def at_least_if_alive(self, n, t: float, x, T) -> np.ndarray:
         """P(at least n orders in the next t | still a customer at T); n at least 1.
 
-        The n-th order comes in time with a chance of the negative binomial, and is not forestalled by leaving n - 1 times.
+        The n-th order comes in time (negative binomial), and n - 1 chances to leave were not taken.
         """
         n, x, T = np.broadcast_arrays(*(np.asarray(value, dtype=float) for value in (n, x, T)))
         left = self.b + x + self._first

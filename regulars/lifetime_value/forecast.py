@@ -77,8 +77,8 @@ def _variance(model: Any, customers: Customers, month: float, months: int) -> np
 def orders_in(model: Any, start: float, length: float, customers: Customers) -> np.ndarray:
     """P(at least one order between start and start + length from now | a customer now), one per row.
 
-    Leaving thins the stream of orders: at rate l and chance p to leave, exp(-l p start) are left, and 1 - exp(-l length) of
-    them order; both averaged over l (gamma) in closed form and over p (beta) by quadrature.
+    Leaving thins the stream of orders: at rate l and chance p to leave, exp(-l p start) are left, and of them
+    1 - exp(-l length) order; averaged over l (gamma) in closed form and over p (beta) by quadrature.
     """
     x, T = customers.x, customers.T
     if not isinstance(model, BetaGeometric):

@@ -1,4 +1,4 @@
-"""Pareto/NBD: as BG/NBD, but customers may leave at any time (Schmittlein, Morrison and Colombo 1987). For comparison."""
+"""Pareto/NBD (Schmittlein, Morrison and Colombo 1987): customers may leave at any time. For comparison."""
 
 from __future__ import annotations
 
