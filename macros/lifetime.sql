@@ -45,3 +45,9 @@
             else 'unknown'
         end
 {%- endmacro %}
+
+{% macro discounted_to(amount, start, day) %}
+  {#- An amount of a day, discounted to an earlier one by clv_annual_discount_rate; a decimal, so that sums are the same in
+      whatever order they are taken. -#}
+  cast({{ amount }} / power(1 + {{ var('clv_annual_discount_rate') }}e0, greatest({{ dbt.datediff(start, day, 'day') }}, 0) / 365.25e0) as decimal(18, 4))
+{%- endmacro %}

@@ -137,7 +137,7 @@ def test_parquet_manifest_and_comments(chain):
     assert months == [f"order_month=2017-{month:02}" for month in range(1, 13)]
     assert chain.query("select count(*) from duckdb_columns() where comment is null and not internal") == [(0,)]
     assert {schema for (schema,) in chain.query("select distinct schema_name from duckdb_tables()")} == {
-        "core", "profiling", "persistency", "profitability", "performance", "quality",
+        "core", "profiling", "persistency", "profitability", "performance", "prospecting", "quality",
     }  # fmt: skip
 
 

@@ -2,19 +2,19 @@
 -- A year, or half of the history where that is shorter.
 with
 
-span as (
+measured as (
     select
-        as_of_date,
-        cast({{ dbt.datediff('first_data_date', 'as_of_date', 'day') }} as integer) as history_days
-    from {{ ref('int_data_span') }}
-    cross join {{ ref('int_as_of_date') }}
+        today.as_of_date,
+        cast({{ dbt.datediff('span.first_data_date', 'today.as_of_date', 'day') }} as integer) as history_days
+    from {{ ref('int_data_span') }} as span
+    cross join {{ ref('int_as_of_date') }} as today
 ),
 
 lengths as (
     select
         as_of_date,
         least({{ var('clv_holdout_days') }}, cast(floor(history_days / 2) as integer)) as holdout_days
-    from span
+    from measured
 )
 
 select

@@ -143,6 +143,13 @@ told_channels as (
     group by channel
 ),
 
+totals as (
+    select
+        cast(sum(churned_count) as bigint) as churned_count,
+        cast(sum(kept_count) as bigint) as kept_count
+    from told_channels
+),
+
 measured as (
     {%- for driver, kind in drivers.items() %}
     select
@@ -167,12 +174,7 @@ measured as (
         cast(told_channels.churned_count as decimal(38, 12)) as churned_squares,
         cast(told_channels.kept_count as decimal(38, 12)) as kept_squares
     from told_channels
-    cross join (
-        select
-            cast(sum(churned_count) as bigint) as churned_count,
-            cast(sum(kept_count) as bigint) as kept_count
-        from told_channels
-    ) as totals
+    cross join totals
 ),
 
 meant as (

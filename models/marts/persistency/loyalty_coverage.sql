@@ -28,11 +28,11 @@ grouped as (
 counted as (
     select
         pyramid_tier,
+        {%- for quadrant in quadrants %}
+        count(*) filter (where is_known and loyalty_quadrant = '{{ quadrant }}') as {{ quadrant }}_count,
+        {%- endfor %}
         count(*) as customer_count,
         count(*) filter (where is_known) as known_count
-        {%- for quadrant in quadrants %},
-        count(*) filter (where is_known and loyalty_quadrant = '{{ quadrant }}') as {{ quadrant }}_count
-        {%- endfor %}
     from grouped
     group by pyramid_tier
 ),
@@ -40,11 +40,11 @@ counted as (
 estimates as (
     select
         pyramid_tier,
+        {%- for quadrant in quadrants %}{% for column in ['estimated_share', 'estimated_share_low', 'estimated_share_high', 'shifted_share'] %}
+        max(case when loyalty_quadrant = '{{ quadrant }}' then {{ column }} end) as {{ quadrant }}_{{ column }},
+        {%- endfor %}{% endfor %}
         max(repeat_answer_z) as repeat_answer_z,
         max(consent_z) as consent_z
-        {%- for quadrant in quadrants %}{% for column in ['estimated_share', 'estimated_share_low', 'estimated_share_high', 'shifted_share'] %},
-        max(case when loyalty_quadrant = '{{ quadrant }}' then {{ column }} end) as {{ quadrant }}_{{ column }}
-        {%- endfor %}{% endfor %}
     from {{ source('fits', 'loyalty_estimates') }}
     group by pyramid_tier
 ),
@@ -57,17 +57,23 @@ judged as (
         {%- for quadrant in quadrants %}{% for column in ['estimated_share', 'estimated_share_low', 'estimated_share_high', 'shifted_share'] %}
         estimates.{{ quadrant }}_{{ column }},
         {%- endfor %}{% endfor %}
-        abs(estimates.true_shifted_share + estimates.latent_shifted_share - estimates.true_estimated_share
-            - estimates.latent_estimated_share) as liking_shift,
+        abs(
+            estimates.true_shifted_share + estimates.latent_shifted_share
+            - estimates.true_estimated_share - estimates.latent_estimated_share
+        ) as liking_shift,
         case
             when estimates.pyramid_tier is null or counted.known_count < {{ var('loyalty_minimum_known') }} then 'too_few_answers'
             when greatest(coalesce(estimates.repeat_answer_z, 0), coalesce(estimates.consent_z, 0)) >= {{ var('loyalty_evidence_z') }}
                 then 'not_trustworthy'
+            -- The shift of any quadrant exceeds half of its interval.
             when
-                {%- for quadrant in quadrants %}
-                {{ 'or ' if not loop.first }}abs(estimates.{{ quadrant }}_shifted_share - estimates.{{ quadrant }}_estimated_share)
-                > (estimates.{{ quadrant }}_estimated_share_high - estimates.{{ quadrant }}_estimated_share_low) / 2
-                {%- endfor %}
+                greatest(
+                    {%- for quadrant in quadrants %}
+                    abs(estimates.{{ quadrant }}_shifted_share - estimates.{{ quadrant }}_estimated_share)
+                    - (estimates.{{ quadrant }}_estimated_share_high - estimates.{{ quadrant }}_estimated_share_low) / 2,
+                    {%- endfor %}
+                    0
+                ) > 0
                 then 'depends_on_who_answers'
             else 'sound'
         end as estimate_verdict

@@ -23,10 +23,10 @@ shares as (
 
 weights as (
     select
-        category,
         {%- for cluster in clusters %}
-        max(case when cluster_number = {{ cluster }} then weight end) as weight_{{ cluster }}{{ ',' if not loop.last }}
+        max(case when cluster_number = {{ cluster }} then weight end) as weight_{{ cluster }},
         {%- endfor %}
+        category
     from {{ source('fits', 'need_weights') }}
     group by category
 ),
@@ -38,20 +38,19 @@ constants as (
 
 nearness as (
     select
-        shares.customer_key,
         {%- for cluster in clusters %}
-        constants.weight_{{ cluster }} + sum(cast(shares.root_share as decimal(38, 9)) * weights.weight_{{ cluster }})
-            as nearness_{{ cluster }}{{ ',' if not loop.last }}
+        constants.weight_{{ cluster }} + sum(cast(shares.root_share as decimal(38, 9)) * weights.weight_{{ cluster }}) as nearness_{{ cluster }},
         {%- endfor %}
+        shares.customer_key
     from shares
     inner join weights
         on shares.category = weights.category
     cross join constants
     group by
-        shares.customer_key,
         {%- for cluster in clusters %}
-        constants.weight_{{ cluster }}{{ ',' if not loop.last }}
+        constants.weight_{{ cluster }},
         {%- endfor %}
+        shares.customer_key
 ),
 
 -- Of equally near ones the larger.
@@ -63,8 +62,9 @@ placed as (
             when
                 nearness_{{ cluster }} = greatest(
                     {%- for other in clusters %}
-                    coalesce(nearness_{{ other }}, nearness_1){{ ',' if not loop.last }}
+                    coalesce(nearness_{{ other }}, nearness_1),
                     {%- endfor %}
+                    nearness_1
                 )
                 then {{ cluster }}
             {%- endfor %}

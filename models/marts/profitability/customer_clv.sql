@@ -30,8 +30,7 @@ everybody as (
 margins as (
     select
         days.customer_key,
-        {{ sum_if_all_known('cast(days.margin_amount / power(1 + ' ~ var('clv_annual_discount_rate') ~ 'e0, greatest('
-            ~ dbt.datediff('customers.first_date', 'days.activity_date', 'day') ~ ', 0) / 365.25e0) as decimal(18, 4))') }} as discounted_margin_amount
+        {{ sum_if_all_known(discounted_to('days.margin_amount', 'customers.first_date', 'days.activity_date')) }} as discounted_margin_amount
     from {{ ref('int_customer_days') }} as days
     inner join customers
         on days.customer_key = customers.customer_key
@@ -41,8 +40,7 @@ margins as (
 contacts as (
     select
         contacts.customer_id,
-        sum(cast(contacts.cost_amount / power(1 + {{ var('clv_annual_discount_rate') }}e0, greatest(
-            {{ dbt.datediff('customers.first_date', 'contacts.contact_date', 'day') }}, 0) / 365.25e0) as decimal(18, 4))) as discounted_cost_amount
+        sum({{ discounted_to('contacts.cost_amount', 'customers.first_date', 'contacts.contact_date') }}) as discounted_cost_amount
     from {{ ref('fct_campaign_contacts') }} as contacts
     inner join customers
         on contacts.customer_id = customers.customer_id

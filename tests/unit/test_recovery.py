@@ -1,0 +1,71 @@
+"""The simulated retailer's planted rates of buying and leaving are found again, and intervals cover what comes."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import numpy as np
+import pytest
+from scipy import stats
+from simulated import histories
+
+from regulars import lifetime_value as clv
+from regulars.simulator import Plan, simulate
+
+HOLDOUT = 365
+
+
+def plan(seed: int) -> Plan:
+    """Without what is not in the model: campaigns that cause orders, and persons under two numbers."""
+    return Plan(5000, 36, seed, has_campaign_effects=False, both_share=0.0)
+
+
+def play(tmp_path, seeds: range):
+    """Planted parameters within two standard errors; record at a calibration date; share of intervals that cover."""
+    within, calibrated, covered = [], [], []
+    for seed in seeds:
+        root, planted = tmp_path / str(seed), plan(seed)
+        simulate(planted, root)
+        fit = clv.fit_dropout(histories(root, planted.end.isoformat()))
+        truth = np.log([planted.rate_shape, planted.rate_days, planted.dropout_a, planted.dropout_b])
+        within.append(np.abs(np.log(fit.model.parameters) - truth) <= 2 * fit.standard_errors)
+        before = date.fromordinal(planted.end.toordinal() - HOLDOUT)
+        known, all_ = histories(root, before.isoformat()), histories_of(root, before, planted.end)
+        model = clv.fit_dropout(known).model
+        record = clv.score(model.expected_orders(HOLDOUT, known), all_, np.ones(len(all_)))
+        calibrated.append(record.is_calibrated)
+        alive = model.alive_probability(known)
+        low, high = clv.count_quantiles(model, HOLDOUT, known.x, known.T, alive, alive)
+        covered.append(float(((all_ >= low) & (all_ <= high)).mean()))
+    return np.array(within), calibrated, covered
+
+
+def histories_of(root, before: date, end: date) -> np.ndarray:
+    """Order-days between the two days of each customer known at the first, in the order of `histories`."""
+    from simulated import _connected
+
+    with _connected(root) as connection:
+        return (
+            connection.execute(
+                f"select count(*) filter (where day > '{before}' and day <= '{end}') as later from days group by customer"
+                f" having min(day) <= '{before}' order by customer"
+            )
+            .fetchnumpy()["later"]
+            .astype(float)
+        )
+
+
+def test_two_seeds(tmp_path):
+    within, calibrated, covered = play(tmp_path, range(1, 3))
+    assert within.sum() >= 7
+    assert all(calibrated)
+    assert min(covered) >= 0.945
+
+
+@pytest.mark.prove
+def test_twenty_seeds(tmp_path):
+    within, calibrated, covered = play(tmp_path, range(20, 40))
+    # 80 cases; fewer than 71 would happen once in a hundred if each held with 95 in 100.
+    assert within.sum() >= stats.binom.ppf(0.01, within.size, 0.95), within.mean(axis=0)
+    assert np.mean(calibrated) >= 0.9
+    assert np.mean(covered) >= 0.95
