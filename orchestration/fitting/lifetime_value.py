@@ -15,7 +15,7 @@ from regulars import lifetime_value as clv
 TABLES = ("clv_parameters", "clv_grid", "clv_intervals", "clv_runs", "clv_deciles", "clv_forecast")
 ALL = "all"
 MONTH = 365.25 / 12
-ALIVE_TENTHS = np.arange(10)
+ALIVE_TENTHS = np.arange(11)  # the last: a customer for sure, where leaving is not modelled
 
 
 def fit(connection: duckdb.DuckDBPyConnection, variables: Mapping[str, Any]) -> dict[str, Rows]:
@@ -162,7 +162,7 @@ class _Lifetime:
                 continue
             x = repeated["repeat_count"][inside].astype(float)
             age = repeated["age_weeks"][inside] * 7.0 + 3
-            low, high = tenth[inside] / 10, (tenth[inside] + 1) / 10
+            low, high = tenth[inside] / 10, np.minimum((tenth[inside] + 1) / 10, 1)
             for place, time in ((0, 12 * MONTH), (2, self.horizon)):
                 ends[place, inside], ends[place + 1, inside] = clv.count_quantiles(model, time, x, age, low, high)
         return pa.table(

@@ -32,5 +32,5 @@ def fit(connection: duckdb.DuckDBPyConnection, variables: Mapping[str, Any]) -> 
         readiness=variables["loyalty_answer_readiness"],
         z=variables["interval_z"],
     )
-    evidence = [None if np.isnan(z) else z for z in (result.repeat_answer_z, result.consent_z)]
+    evidence = [None if np.isnan(z) else z for z in (result.repeat_answer_z, result.consent_z, result.evidence_z)]
     return {"loyalty_estimates": [(*astuple(estimate), *evidence) for estimate in result.estimates]}

@@ -69,6 +69,12 @@ class Result:
     repeat_answer_z: float
     consent_z: float
 
+    @property
+    def evidence_z(self) -> float:
+        """Both together (Stouffer et al. 1949); NaN where neither can be told."""
+        told = [z for z in (self.repeat_answer_z, self.consent_z) if not np.isnan(z)]
+        return sum(told) / np.sqrt(len(told)) if told else float("nan")
+
 
 def estimate(cells: Cells, readiness: float, z: float) -> Result:
     """Quadrant shares of all customers.

@@ -51,7 +51,7 @@ def test_no_weighting_repairs_answers_that_depend_on_attitude(tmp_path):
     """The truth lies far outside the interval; signs of it forbid trust, which they do not where answering is fair."""
     found, truth, _, result = retailer(tmp_path / "switched", 5, answers_by_attitude=True)
     assert truth["true"] + truth["latent"] < found["true"].low + found["latent"].low - 0.1
-    assert max(result.repeat_answer_z, result.consent_z) > 2.576
+    assert result.evidence_z > 2.326
     liked = found["true"].share + found["latent"].share
     shifted = found["true"].shifted + found["latent"].shifted
     assert truth["true"] + truth["latent"] < shifted < liked, "half of the way back, for twice as readily"
@@ -61,7 +61,7 @@ def test_no_weighting_repairs_answers_that_depend_on_attitude(tmp_path):
 def test_signs_are_seldom_false_and_seldom_missed(tmp_path):
     fair = [retailer(tmp_path / f"f{seed}", seed)[3] for seed in range(30)]
     unfair = [retailer(tmp_path / f"u{seed}", seed, answers_by_attitude=True)[3] for seed in range(30)]
-    signs = [[max(each.repeat_answer_z, each.consent_z) > 2.576 for each in group] for group in (fair, unfair)]
+    signs = [[each.evidence_z > 2.326 for each in group] for group in (fair, unfair)]
     assert sum(signs[0]) <= 3
     assert sum(signs[1]) >= 27
 

@@ -44,7 +44,8 @@ estimates as (
         max(case when loyalty_quadrant = '{{ quadrant }}' then {{ column }} end) as {{ quadrant }}_{{ column }},
         {%- endfor %}{% endfor %}
         max(repeat_answer_z) as repeat_answer_z,
-        max(consent_z) as consent_z
+        max(consent_z) as consent_z,
+        max(evidence_z) as evidence_z
     from {{ source('fits', 'loyalty_estimates') }}
     group by pyramid_tier
 ),
@@ -54,6 +55,7 @@ judged as (
         counted.*,
         estimates.repeat_answer_z,
         estimates.consent_z,
+        estimates.evidence_z,
         {%- for quadrant in quadrants %}{% for column in ['estimated_share', 'estimated_share_low', 'estimated_share_high', 'shifted_share'] %}
         estimates.{{ quadrant }}_{{ column }},
         {%- endfor %}{% endfor %}
@@ -63,8 +65,7 @@ judged as (
         ) as liking_shift,
         case
             when estimates.pyramid_tier is null or counted.known_count < {{ var('loyalty_minimum_known') }} then 'too_few_answers'
-            when greatest(coalesce(estimates.repeat_answer_z, 0), coalesce(estimates.consent_z, 0)) >= {{ var('loyalty_evidence_z') }}
-                then 'not_trustworthy'
+            when estimates.evidence_z >= {{ var('loyalty_evidence_z') }} then 'not_trustworthy'
             -- The shift of any quadrant exceeds half of its interval.
             when
                 greatest(
@@ -98,6 +99,7 @@ select
     judged.liking_shift as liking_share_shift,
     judged.repeat_answer_z,
     judged.consent_z,
+    judged.evidence_z,
     judged.estimate_verdict,
     {{ told_of('estimate_verdict') }}
 from judged

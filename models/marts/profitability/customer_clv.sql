@@ -111,6 +111,14 @@ measured as (
         on customers.customer_id = contacts.customer_id
 ),
 
+banded as (
+    select
+        *,
+        -- 10: a customer for sure, where leaving is not modelled.
+        case when alive_probability is null then 10 else cast(least(9, floor(alive_probability * 10)) as integer) end as alive_tenth
+    from measured
+),
+
 expected as (
     select
         measured.*,
@@ -123,7 +131,7 @@ expected as (
         intervals.order_days_horizon_low,
         intervals.order_days_horizon_high,
         measured.order_day_amount * measured.margin_rate as order_day_margin_amount
-    from measured
+    from banded as measured
     left join {{ source('fits', 'clv_grid') }} as grid
         on
             measured.clv_segment = grid.clv_segment
@@ -134,7 +142,7 @@ expected as (
             measured.clv_segment = intervals.clv_segment
             and measured.repeat_count = intervals.repeat_count
             and cast(floor(measured.age_days / 7) as integer) = intervals.age_weeks
-            and cast(least(9, floor(coalesce(measured.alive_probability, 1) * 10)) as integer) = intervals.alive_tenth
+            and measured.alive_tenth = intervals.alive_tenth
 )
 
 select
