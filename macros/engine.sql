@@ -29,8 +29,8 @@
 {% macro iso_year(day) %}{{ return(adapter.dispatch('iso_year')(day)) }}{% endmacro %}
 {% macro duckdb__iso_year(day) %}isoyear({{ day }}){% endmacro %}
 
-{% macro quantile_over_all(value, share) %}{{ return(adapter.dispatch('quantile_over_all')(value, share)) }}{% endmacro %}
-{% macro duckdb__quantile_over_all(value, share) %}quantile_cont({{ value }}, {{ share }}) over (){% endmacro %}
+{% macro quantile_over(value, share, over) %}{{ return(adapter.dispatch('quantile_over')(value, share, over)) }}{% endmacro %}
+{% macro duckdb__quantile_over(value, share, over) %}quantile_cont({{ value }}, {{ share }}) over ({{ over }}){% endmacro %}
 
 {% macro listed(value, order_by) %}{{ return(adapter.dispatch('listed')(value, order_by)) }}{% endmacro %}
 {# Values of a group as one text, NULL left out; NULL when nothing is left. #}

@@ -72,16 +72,17 @@
   {{ return(5) }}
 {%- endmacro %}
 
-{% macro meets_cutoff(value, rule) %}
-  {#- true where value reaches the cut-off over all rows. rule: mean, median, quantile:0.8 or an amount.
+{% macro meets_cutoff(value, rule, partition_by=none) %}
+  {#- true where value reaches the cut-off over all rows (or those of a partition). rule: mean, median, quantile:0.8 or an amount.
       The mean is compared cross-multiplied, so that equal customers never fall on two sides by rounding. -#}
   {%- set rule = rule | string -%}
+  {%- set over = 'partition by ' ~ partition_by if partition_by else '' -%}
   {%- if rule == 'mean' -%}
-  cast({{ value }} as decimal(38, 6)) * count(*) over () >= sum({{ value }}) over ()
+  cast({{ value }} as decimal(38, 6)) * count(*) over ({{ over }}) >= sum({{ value }}) over ({{ over }})
   {%- elif rule == 'median' -%}
-  {{ value }} >= {{ quantile_over_all(value, 0.5) }}
+  {{ value }} >= {{ quantile_over(value, 0.5, over) }}
   {%- elif rule.startswith('quantile:') -%}
-  {{ value }} >= {{ quantile_over_all(value, rule.split(':')[1]) }}
+  {{ value }} >= {{ quantile_over(value, rule.split(':')[1], over) }}
   {%- else -%}
   {{ value }} >= cast({{ rule }} as decimal(18, 4))
   {%- endif -%}

@@ -1,9 +1,12 @@
 {# Purchase histories as lifetime value sees them: order-days with net sales above 0, counted from the first. #}
 
-{% macro purchase_histories(days, day) %}
+{% macro purchase_histories(days, day, per=none) %}
   {#- One row per customer with an order by `day`: repeats x, time of the last one t_x, age T, both in days, and the value of
-      repeat order-days. Days that returns ate up leave no trace. -#}
+      repeat order-days. Days that returns ate up leave no trace. `per`: one more column that histories are kept apart by. -#}
   select
+        {%- if per %}
+        {{ per }},
+        {%- endif %}
         customer_key,
         coalesce(min(activity_date) filter (where net_sales_amount > 0), min(activity_date)) as first_date,
         greatest(count(*) filter (where net_sales_amount > 0) - 1, 0) as repeat_count,
@@ -22,7 +25,7 @@
     where
         order_count > 0
         and activity_date <= {{ day }}
-    group by customer_key
+    group by customer_key{{ ", " ~ per if per }}
 {%- endmacro %}
 
 {% macro clv_segment() %}
@@ -50,4 +53,29 @@
   {#- An amount of a day, discounted to an earlier one by clv_annual_discount_rate; a decimal, so that sums are the same in
       whatever order they are taken. -#}
   cast({{ amount }} / power(1 + {{ var('clv_annual_discount_rate') }}e0, greatest({{ dbt.datediff(start, day, 'day') }}, 0) / 365.25e0) as decimal(18, 4))
+{%- endmacro %}
+
+{% macro alive_probability(history, parameters) %}
+  {#- P(still a customer) by MBG/NBD or BG/NBD; NULL where leaving is not modelled. See regulars/lifetime_value/dropout.py. -#}
+  case
+            when {{ parameters }}.a is null then null
+            when {{ history }}.repeat_count = 0 and {{ parameters }}.leaves_at_once = 0 then 1
+            else 1 / (1 + exp(least(
+                700,
+                ({{ parameters }}.r + {{ history }}.repeat_count)
+                * ln(({{ parameters }}.alpha_days + {{ history }}.age_days) / ({{ parameters }}.alpha_days + {{ history }}.recency_days))
+                + ln({{ parameters }}.a) - ln({{ parameters }}.b + {{ history }}.repeat_count - 1 + {{ parameters }}.leaves_at_once)
+            )))
+        end
+{%- endmacro %}
+
+{% macro order_day_amount(history, parameters, average) %}
+  {#- Net sales to expect of a day with an order: Gamma-Gamma, else everybody's average. -#}
+  case
+            when {{ parameters }}.spend_basis = 'gamma_gamma'
+                then
+                    {{ parameters }}.spend_p * ({{ parameters }}.spend_v + cast({{ history }}.repeat_sales_amount as double))
+                    / ({{ parameters }}.spend_p * {{ history }}.repeat_count + {{ parameters }}.spend_q - 1)
+            else {{ average }}
+        end
 {%- endmacro %}

@@ -300,11 +300,10 @@ class _Lifetime:
         choice = self.choices[ALL]
         if choice.model is None:
             return []
-        draws = choice.fit.draws(self.variables["clv_draws"]) if choice.fit else []
         months = clv.forecast(
             self.everybody,
             choice.model,
-            draws,
+            choice.fit.covariance if choice.fit else None,
             MONTH,
             self.variables["clv_forecast_months"],
             self.variables["interval_z"],

@@ -66,51 +66,48 @@ class BetaGeometric:
         """Sum of ln likelihoods; with `derivatives` also gradient (4,) and Hessian (4, 4) by the ln parameters."""
         r, alpha, a, b, o = self.r, self.alpha, self.a, self.b, self._first
         x, t_x, T, w = customers.x, customers.t_x, customers.T, customers.weight
+        # What depends on x alone is worked out once for each x.
+        orders, of, people = customers.by_orders
         odds = self._leaving_odds(x, t_x, T)
-        value = (
-            special.gammaln(r + x)
-            - special.gammaln(r)
-            - r * np.log1p(T / alpha)
-            - x * np.log(alpha + T)
-            + special.betaln(a, b + x + o)
-            - special.betaln(a, b)
-            + np.logaddexp(0, odds)
+        own = (
+            special.gammaln(r + orders) - special.gammaln(r) + special.betaln(a, b + orders + o) - special.betaln(a, b)
         )
-        total = added(w, value)
+        total = added(people, own) + added(w, np.logaddexp(0, odds) - r * np.log1p(T / alpha) - x * np.log(alpha + T))
         if not derivatives:
             return total
         s = special.expit(odds)
         after, last = 1 / (alpha + T), 1 / (alpha + t_x)
-        base = b + x - 1 + o
-        inverse = np.where(base > 0, 1 / np.where(base > 0, base, 1), 0)
+        base = b + orders - 1 + o
+        inverse = np.where(base > 0, 1 / np.where(base > 0, base, 1), 0)[of]
         z = [np.log1p((T - t_x) / (alpha + t_x)), (r + x) * (after - last), np.full(len(x), 1 / a), -inverse]
-        digamma_all, trigamma_all = special.digamma(a + b + x + o), special.polygamma(1, a + b + x + o)
+        digamma_all, trigamma_all = special.digamma(a + b + orders + o), special.polygamma(1, a + b + orders + o)
         digamma_ab, trigamma_ab = special.digamma(a + b), special.polygamma(1, a + b)
-        g = [
-            special.digamma(r + x) - special.digamma(r) - np.log1p(T / alpha),
-            r / alpha - (r + x) * after,
-            digamma_ab - digamma_all,
-            special.digamma(b + x + o) - digamma_all - special.digamma(b) + digamma_ab,
-        ]
-        zero = np.zeros(len(x))
-        h = [[zero] * 4 for _ in range(4)]
-        zz = [[zero] * 4 for _ in range(4)]
-        h[0][0] = special.polygamma(1, r + x) - special.polygamma(1, r)
-        h[0][1] = 1 / alpha - after
-        h[1][1] = -r / alpha**2 + (r + x) * after**2
-        h[2][2] = h[2][3] = trigamma_ab - trigamma_all
-        h[3][3] = special.polygamma(1, b + x + o) - trigamma_all - special.polygamma(1, b) + trigamma_ab
-        zz[0][1] = after - last
-        zz[1][1] = (r + x) * (last**2 - after**2)
-        zz[2][2] = np.full(len(x), -1 / a**2)
-        zz[3][3] = inverse**2
-        theta = self.parameters
-        gradient = np.array([added(w, g[i] + s * z[i]) for i in range(4)])
-        hessian = np.empty((4, 4))
+        gradient = np.array(
+            [
+                added(people, special.digamma(r + orders) - special.digamma(r)) - added(w, np.log1p(T / alpha)),
+                added(w, r / alpha - (r + x) * after),
+                added(people, digamma_ab - digamma_all),
+                added(people, special.digamma(b + orders + o) - digamma_all - special.digamma(b) + digamma_ab),
+            ]
+        )
+        hessian, curved = np.zeros((4, 4)), [[0.0] * 4 for _ in range(4)]
+        hessian[0, 0] = added(people, special.polygamma(1, r + orders) - special.polygamma(1, r))
+        hessian[0, 1] = added(w, 1 / alpha - after)
+        hessian[1, 1] = added(w, -r / alpha**2 + (r + x) * after**2)
+        hessian[2, 2] = hessian[2, 3] = added(people, trigamma_ab - trigamma_all)
+        hessian[3, 3] = added(
+            people, special.polygamma(1, b + orders + o) - trigamma_all - special.polygamma(1, b) + trigamma_ab
+        )
+        curved[0][1] = after - last
+        curved[1][1] = (r + x) * (last**2 - after**2)
+        curved[2][2] = -1 / a**2
+        curved[3][3] = inverse**2
         for i in range(4):
+            gradient[i] += added(w, s * z[i])
             for j in range(i, 4):
-                each = h[i][j] + s * zz[i][j] + s * (1 - s) * z[i] * z[j]
-                hessian[i, j] = hessian[j, i] = added(w, each)
+                hessian[i, j] += added(w, s * curved[i][j] + s * (1 - s) * z[i] * z[j])
+                hessian[j, i] = hessian[i, j]
+        theta = self.parameters
         return total, theta * gradient, np.diag(theta * gradient) + np.outer(theta, theta) * hessian
 
     def _kept_off_holes(self) -> tuple[float, float]:
@@ -181,7 +178,7 @@ class BetaGeometric:
         """
         n, x, T = np.broadcast_arrays(*(np.asarray(value, dtype=float) for value in (n, x, T)))
         left = self.b + x + self._first
-        stays = np.exp(special.betaln(self.a, left + n - 1) - special.betaln(self.a, left))
+        stays = np.exp(special.betaln(self.a, left + (n - 1)) - special.betaln(self.a, left))
         return stays * special.betainc(n, self.r + x, t / (self.alpha + T + t))
 
 

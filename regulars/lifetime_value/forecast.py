@@ -9,9 +9,11 @@ import numpy as np
 from scipy import special
 
 from regulars.lifetime_value.dropout import BetaGeometric
-from regulars.lifetime_value.inputs import Customers
+from regulars.lifetime_value.inputs import Customers, added
 
 NODES = 24
+GROUPS = 4  # of age, per month
+STEP = 1e-4
 
 
 @dataclass(frozen=True)
@@ -27,29 +29,48 @@ class Month:
     active_high: float
 
 
-def forecast(customers: Customers, model: Any, draws: list[Any], month: float, months: int, z: float) -> list[Month]:
+def forecast(
+    customers: Customers, model: Any, covariance: np.ndarray | None, month: float, months: int, z: float
+) -> list[Month]:
     """Expected orders and active customers of each month ahead.
 
     Args:
         customers: cells.
         model: the fitted model.
-        draws: models with parameters from the fit's uncertainty (Fit.draws); none: no such uncertainty counted.
+        covariance: of its ln parameters (Fit.covariance); None: no such uncertainty counted.
         month: length of a month in the unit of time.
-        z: half-width of the interval in standard errors. Uncertainty of parameters and chance among customers add up:
-            a month's orders of a customer vary at least like a Poisson count, and more as rates differ.
+        z: half-width of the interval in standard errors. Uncertainty of parameters (delta method) and chance among
+            customers add up: a month's orders of a customer vary at least like a Poisson count, more as rates differ.
     """
+    # While they last, customers of as many orders and about the same age are alike.
+    rows = np.column_stack([customers.x, np.round(customers.T / month * GROUPS)])
+    kinds, of = np.unique(rows, axis=0, return_inverse=True)
+    of = of.ravel()
+    age = np.bincount(of, customers.weight * customers.T) / np.bincount(of, customers.weight)
+    alike = Customers(kinds[:, 0], np.where(kinds[:, 0] > 0, age, 0), age)
 
     def means(each: Any) -> np.ndarray:
-        alive = customers.weight * each.alive_probability(customers)
-        upto = [
-            alive @ each.expected_orders_if_alive(month * n, customers.x, customers.T) for n in range(1, months + 1)
-        ]
-        active = [alive @ orders_in(each, month * n, month, customers) for n in range(months)]
+        alive = np.bincount(of, customers.weight * each.alive_probability(customers), len(kinds))
+        upto = [added(alive, each.expected_orders_if_alive(month * n, alike.x, age)) for n in range(1, months + 1)]
+        active = [added(alive, orders_in(each, month * n, month, alike)) for n in range(months)]
         return np.array([np.diff(upto, prepend=0.0), active])
 
     middle = means(model)
-    spread = np.var([means(each) for each in draws], axis=0) if draws else np.zeros_like(middle)
-    chance = np.array([_variance(model, customers, month, months), middle[1]])
+    spread = np.zeros_like(middle)
+    if covariance is not None:
+        logs = np.log(model.parameters)
+        step = STEP * np.eye(len(logs))
+        slopes = np.array(
+            [
+                (means(model.with_parameters(np.exp(logs + one))) - means(model.with_parameters(np.exp(logs - one))))
+                / (2 * STEP)
+                for one in step
+            ]
+        )
+        spread = np.einsum("imn,ij,jmn->mn", slopes, covariance, slopes)
+    alive = model.alive_probability(customers)
+    shares = [np.bincount(of, customers.weight * alive**power, len(kinds)) for power in (1, 2)]
+    chance = np.array([_variance(model, alike, *shares, month, months), middle[1]])
     error = z * np.sqrt(spread + chance)
     low, high = np.maximum(middle - error, 0), middle + error
     return [
@@ -58,19 +79,15 @@ def forecast(customers: Customers, model: Any, draws: list[Any], month: float, m
     ]
 
 
-def _variance(model: Any, customers: Customers, month: float, months: int) -> np.ndarray:
+def _variance(model: Any, alike: Customers, alive, alive_squared, month: float, months: int) -> np.ndarray:
     """At least the variance of each month's orders: Poisson, and rates that differ as gamma among customers alike."""
-    alive = model.alive_probability(customers)
-    found = []
-    before = np.zeros(len(customers))
+    found, before = [], np.zeros(len(alike))
     for n in range(1, months + 1):
-        upto = model.expected_orders_if_alive(month * n, customers.x, customers.T)
-        mean = upto - before
-        before = upto
-        shape = getattr(model, "r", np.inf) + customers.x
+        upto = model.expected_orders_if_alive(month * n, alike.x, alike.T)
+        mean, before = upto - before, upto
+        shape = getattr(model, "r", np.inf) + alike.x
         # Var = P E[N^2 | alive] - (P E[N | alive])^2
-        square = mean + mean**2 * (1 + 1 / shape)
-        found.append(customers.weight @ (alive * square - (alive * mean) ** 2))
+        found.append(added(alive, mean + mean**2 * (1 + 1 / shape)) - added(alive_squared, mean**2))
     return np.array(found)
 
 

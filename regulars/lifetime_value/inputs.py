@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -46,6 +47,12 @@ class Customers:
 
     def __len__(self) -> int:
         return len(self.x)
+
+    @cached_property
+    def by_orders(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Different numbers of orders, which of them each row has, and how many customers have it."""
+        unique, where = np.unique(self.x, return_inverse=True)
+        return unique, where, np.bincount(where, self.weight, len(unique))
 
     def scaled(self, unit: float) -> Customers:
         """The same histories in units of `unit`."""

@@ -176,7 +176,8 @@ def test_one_thread_gives_the_same_rows(chain):
     def rows() -> dict[str, list]:
         relations = ["core.fct_orders", "core.dim_customers", "profiling.customer_rfm", "profiling.customer_pyramid",
                      "profiling.pyramid_migration", "profiling.customer_360", "core.fct_customer_months",
-                     "core.bridge_customer_sources", "core.fct_campaign_contacts"]  # fmt: skip
+                     "core.bridge_customer_sources", "core.fct_campaign_contacts", "profitability.customer_clv",
+                     "profitability.clv_model_runs", "profiling.customer_needs", "prospecting.customer_base_forecast"]  # fmt: skip
         return {name: chain.query(f"select * from {name} order by all") for name in relations}
 
     before = rows()

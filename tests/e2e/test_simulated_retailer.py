@@ -121,6 +121,49 @@ def test_churn_drivers(retailer):
     assert len(rows) >= 6
 
 
+def test_moves_between_value_tiers_end_in_todays(retailer):
+    """The as-of date is a month-end: what customers moved to by then is what they are."""
+    moved = "select tier_after, sum(customer_count)::bigint from profitability.value_tier_migration where month_end_date = as_of_date group by 1"
+    assert set(retailer.query(moved)) == set(
+        retailer.query("select value_tier, count(*) from profitability.customer_value_tiers group by 1")
+    )
+
+
+def test_the_record_of_lifetime_value(retailer):
+    """Every fit is tested where enough came, beats its rivals on customers made by the model, and its tenths add up."""
+    runs = retailer.query(
+        "select clv_segment, verdict, holdout_rmse, rival_last_period_rmse, holdout_predicted_order_days, holdout_actual_order_days"
+        " from profitability.clv_model_runs"
+    )
+    assert len(runs) > 1
+    tenths = dict(
+        (segment, (predicted, actual))
+        for segment, predicted, actual in retailer.query(
+            "select clv_segment, sum(predicted_order_days), sum(actual_order_days) from profitability.clv_calibration group by 1"
+        )
+    )
+    for segment, verdict, error, rival, predicted, actual in runs:
+        assert (verdict == "not_tested") == (error is None)
+        if error is not None:
+            assert tenths[segment] == pytest.approx((predicted, actual))
+            assert verdict == "loses_to_rival" or error < rival
+    assert next(verdict for segment, verdict, *_ in runs if segment == "all") == "sound"
+
+
+def test_ceilings_follow_from_the_seed(retailer):
+    """Recomputed from customers: what is lost with one who leaves, times the chance to keep them."""
+    (found,) = retailer.query(
+        "select keep_ceiling_amount, acquire_ceiling_amount from profitability.resource_allocation"
+        " where dimension = 'value_tier' and value = 'platinum'"
+    )
+    (expected,) = retailer.query(
+        "select avg(greatest(value_if_kept_amount, 0)) filter (where lifecycle_stage <> 'lapsed') * 0.20,"
+        " avg(value_of_one_like_it_amount) * 0.33 from profitability.customer_clv inner join profitability.customer_value_tiers"
+        " using (customer_id) inner join persistency.customer_lifecycle using (customer_id) where value_tier = 'platinum'"
+    )
+    np.testing.assert_allclose([float(value) for value in found], [float(value) for value in expected], rtol=1e-4)
+
+
 def test_no_relation_is_empty(retailer):
     with duckdb.connect(str(retailer.warehouse.resolve()), read_only=True) as connection:
         tables = connection.execute("select schema_name || '.' || table_name from duckdb_tables()").fetchall()

@@ -392,7 +392,7 @@ def test_a_months_interval_covers_what_comes():
             alive &= random.random(count) >= leave
         customers = clv.Customers(x, last, T)
         fit = clv.fit_dropout(customers)
-        for month, came in zip(clv.forecast(customers, fit.model, fit.draws(40), 30.0, 6, 1.96), months, strict=True):
+        for month, came in zip(clv.forecast(customers, fit.model, fit.covariance, 30.0, 6, 1.96), months, strict=True):
             inside.append(month.orders_low <= came <= month.orders_high)
     assert stats.binomtest(int(np.sum(inside)), len(inside), 0.95).pvalue > 1e-4 or np.mean(inside) > 0.95
     assert np.mean(inside) > 0.88

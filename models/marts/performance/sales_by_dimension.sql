@@ -1,16 +1,26 @@
 -- Grain: one month, channel, store, category and value tier of today with order lines (NULL: not told).
 -- All of history, money on each line's own day. An order with several categories counts once in each.
+{%- set card = "('" ~ var("card_payment_methods") | join("', '") ~ "')" %}
+{%- set stored_value = "('" ~ var("stored_value_payment_methods") | join("', '") ~ "')" %}
+{#- Sums over the lines of a cell: name and what is added up. Shares are of sales before returns (`sold`): what comes back by
+    another way makes no share negative. -#}
+{%- set sums = {
+    'gross_sales_amount': 'gross_sales_amount',
+    'discount_amount': 'coalesce(discount_amount, 0) + coalesce(coupon_discount_amount, 0)',
+    'net_sales_amount': 'net_sales_amount',
+    'member_net_sales_amount': 'case when is_member then net_sales_amount else 0 end',
+    'coupon_net_sales_amount': 'case when coupon_discount_amount > 0 then net_sales_amount else 0 end',
+    'card_net_sales_amount': 'case when payment_method in ' ~ card ~ ' then net_sales_amount else 0 end',
+    'stored_value_net_sales_amount': 'case when payment_method in ' ~ stored_value ~ ' then net_sales_amount else 0 end',
+    'told_payment_net_sales_amount': 'case when payment_method is not null then net_sales_amount end',
+    'sold_amount': 'case when not is_return then net_sales_amount else 0 end',
+    'member_sold_amount': 'case when not is_return and is_member then net_sales_amount else 0 end',
+    'coupon_sold_amount': 'case when not is_return and coupon_discount_amount > 0 then net_sales_amount else 0 end',
+    'told_payment_sold_amount': 'case when not is_return and payment_method is not null then net_sales_amount end',
+    'card_sold_amount': 'case when not is_return and payment_method in ' ~ card ~ ' then net_sales_amount else 0 end',
+    'stored_value_sold_amount': 'case when not is_return and payment_method in ' ~ stored_value ~ ' then net_sales_amount else 0 end',
+} %}
 with
-
-lines as (
-    select
-        order_lines.*,
-        persons.customer_id
-    from {{ ref('int_order_lines') }} as order_lines
-    left join {{ ref('int_persons') }} as persons
-        on order_lines.customer_key = persons.customer_key
-    where order_lines.order_date <= {{ as_of_date() }}
-),
 
 products as (
     select
@@ -20,111 +30,175 @@ products as (
     where category is not null
 ),
 
-tiers as (
+customers as (
     select
-        customer_id,
-        pyramid_tier
-    from {{ ref('customer_pyramid') }}
-    where period_type = 'trailing_12m'
+        persons.customer_key,
+        dim_customers.is_member,
+        coalesce(tiers.pyramid_tier, 'none') as pyramid_tier
+    from {{ ref('int_persons') }} as persons
+    inner join {{ ref('dim_customers') }} as dim_customers
+        on persons.customer_id = dim_customers.customer_id
+    left join {{ ref('customer_pyramid') }} as tiers
+        on
+            persons.customer_id = tiers.customer_id
+            and tiers.period_type = 'trailing_12m'
 ),
 
-members as (
+lines as (
     select
-        customer_id,
-        is_member
-    from {{ ref('dim_customers') }}
-    where is_member is not null
-),
-
--- One row an order and category: counting distinct orders over lines would take a third of the whole.
-parts as (
-    select
-        lines.source_system,
-        lines.order_id,
-        lines.order_month,
-        lines.channel,
-        lines.store_id,
+        order_lines.source_system,
+        order_lines.order_id,
+        order_lines.order_month,
+        order_lines.channel,
+        order_lines.store_id,
+        order_lines.payment_method,
+        order_lines.is_return,
+        order_lines.gross_sales_amount,
+        order_lines.discount_amount,
+        order_lines.coupon_discount_amount,
+        order_lines.net_sales_amount,
+        order_lines.margin_amount,
         products.category,
-        lines.customer_id,
-        max(case when lines.is_return then 0 else 1 end) as is_purchase,
-        sum(lines.gross_sales_amount) as gross_sales_amount,
-        sum(coalesce(lines.discount_amount, 0) + coalesce(lines.coupon_discount_amount, 0)) as discount_amount,
-        count(lines.discount_amount) filter (where not lines.is_return)
-        + count(lines.coupon_discount_amount) filter (where not lines.is_return) as discount_count,
-        sum(lines.net_sales_amount) as net_sales_amount,
-        {{ sum_if_all_known('lines.margin_amount') }} as margin_amount,
-        sum(case when lines.coupon_discount_amount > 0 then lines.net_sales_amount else 0 end) as coupon_net_sales_amount,
-        count(lines.coupon_discount_amount) filter (where not lines.is_return) as coupon_count,
-        sum(case when lines.payment_method in ('{{ var("card_payment_methods") | join("', '") }}') then lines.net_sales_amount else 0 end)
-            as card_net_sales_amount,
-        sum(case
-            when lines.payment_method in ('{{ var("stored_value_payment_methods") | join("', '") }}') then lines.net_sales_amount
-            else 0
-        end) as stored_value_net_sales_amount,
-        sum(case when lines.payment_method is not null then lines.net_sales_amount end) as told_payment_net_sales_amount,
-        -- Shares are of sales before returns: what comes back by another way makes no share negative.
-        sum(case when not lines.is_return then lines.net_sales_amount else 0 end) as sold_amount,
-        sum(case when not lines.is_return and lines.coupon_discount_amount > 0 then lines.net_sales_amount else 0 end) as coupon_sold_amount,
-        sum(case when not lines.is_return and lines.payment_method is not null then lines.net_sales_amount end) as told_payment_sold_amount,
-        sum(case
-            when not lines.is_return and lines.payment_method in ('{{ var("card_payment_methods") | join("', '") }}')
-                then lines.net_sales_amount
-            else 0
-        end) as card_sold_amount,
-        sum(case
-            when not lines.is_return and lines.payment_method in ('{{ var("stored_value_payment_methods") | join("', '") }}')
-                then lines.net_sales_amount
-            else 0
-        end) as stored_value_sold_amount
-    from lines
+        customers.customer_key,
+        customers.is_member,
+        coalesce(customers.pyramid_tier, 'anonymous') as pyramid_tier
+    from {{ ref('int_order_lines') }} as order_lines
     left join products
-        on lines.product_id = products.product_id
-    group by
-        lines.source_system, lines.order_id, lines.order_month, lines.channel, lines.store_id, products.category, lines.customer_id
+        on order_lines.product_id = products.product_id
+    left join customers
+        on order_lines.customer_key = customers.customer_key
+    where order_lines.order_date <= {{ as_of_date() }}
+),
+
+summed as (
+    select
+        order_month,
+        channel,
+        store_id,
+        category,
+        pyramid_tier,
+        {%- for name, added in sums.items() %}
+        sum({{ added }}) as {{ name }},
+        {%- endfor %}
+        sum(margin_amount) as margin_amount,
+        count(*) - count(margin_amount) as unknown_margin_count,
+        count(discount_amount) filter (where not is_return) + count(coupon_discount_amount) filter (where not is_return) as discount_count,
+        count(coupon_discount_amount) filter (where not is_return) as coupon_count
+    from lines
+    group by order_month, channel, store_id, category, pyramid_tier
+),
+
+-- One row an order and cell, then one a customer: counting distinct over lines would take as long as all the rest.
+orders as (
+    select
+        order_month,
+        channel,
+        store_id,
+        category,
+        pyramid_tier,
+        customer_key,
+        source_system,
+        order_id,
+        max(case when is_return then 0 else 1 end) as is_purchase
+    from lines
+    group by order_month, channel, store_id, category, pyramid_tier, customer_key, source_system, order_id
+),
+
+buyers as (
+    select
+        order_month,
+        channel,
+        store_id,
+        category,
+        pyramid_tier,
+        customer_key,
+        sum(is_purchase) as order_count
+    from orders
+    group by order_month, channel, store_id, category, pyramid_tier, customer_key
+),
+
+counted as (
+    select
+        order_month,
+        channel,
+        store_id,
+        category,
+        pyramid_tier,
+        sum(order_count) as order_count,
+        count(customer_key) as customer_count
+    from buyers
+    group by order_month, channel, store_id, category, pyramid_tier
+),
+
+-- Sums and counts of a cell meet by grouping once more: joins lose what is NULL.
+stacked as (
+    select
+        order_month,
+        channel,
+        store_id,
+        category,
+        pyramid_tier,
+        {%- for name in sums %}
+        {{ name }},
+        {%- endfor %}
+        margin_amount,
+        unknown_margin_count,
+        discount_count,
+        coupon_count,
+        null as order_count,
+        null as customer_count
+    from summed
+    union all
+    select
+        order_month,
+        channel,
+        store_id,
+        category,
+        pyramid_tier,
+        {%- for name in sums %}
+        null as {{ name }},
+        {%- endfor %}
+        null as margin_amount,
+        null as unknown_margin_count,
+        null as discount_count,
+        null as coupon_count,
+        order_count,
+        customer_count
+    from counted
 ),
 
 cells as (
     select
-        parts.order_month,
-        parts.channel,
-        parts.store_id,
-        parts.category,
-        case when parts.customer_id is null then 'anonymous' else coalesce(tiers.pyramid_tier, 'none') end as pyramid_tier,
-        sum(parts.is_purchase) as order_count,
-        count(distinct parts.customer_id) as customer_count,
-        sum(parts.gross_sales_amount) as gross_sales_amount,
-        sum(parts.discount_amount) as discount_amount,
-        sum(parts.discount_count) as discount_count,
-        sum(parts.net_sales_amount) as net_sales_amount,
-        {{ sum_if_all_known('parts.margin_amount') }} as margin_amount,
-        sum(case when members.is_member then parts.net_sales_amount else 0 end) as member_net_sales_amount,
-        sum(parts.coupon_net_sales_amount) as coupon_net_sales_amount,
-        sum(parts.coupon_count) as coupon_count,
-        sum(parts.card_net_sales_amount) as card_net_sales_amount,
-        sum(parts.stored_value_net_sales_amount) as stored_value_net_sales_amount,
-        sum(parts.told_payment_net_sales_amount) as told_payment_net_sales_amount,
-        sum(parts.sold_amount) as sold_amount,
-        sum(case when members.is_member then parts.sold_amount else 0 end) as member_sold_amount,
-        sum(parts.coupon_sold_amount) as coupon_sold_amount,
-        sum(parts.told_payment_sold_amount) as told_payment_sold_amount,
-        sum(parts.card_sold_amount) as card_sold_amount,
-        sum(parts.stored_value_sold_amount) as stored_value_sold_amount
-    from parts
-    left join tiers
-        on parts.customer_id = tiers.customer_id
-    left join members
-        on parts.customer_id = members.customer_id
-    group by
-        parts.order_month, parts.channel, parts.store_id, parts.category,
-        case when parts.customer_id is null then 'anonymous' else coalesce(tiers.pyramid_tier, 'none') end
+        order_month,
+        channel,
+        store_id,
+        category,
+        pyramid_tier,
+        {%- for name in sums %}
+        max({{ name }}) as {{ name }},
+        {%- endfor %}
+        case when max(unknown_margin_count) = 0 then max(margin_amount) end as margin_amount,
+        max(discount_count) as discount_count,
+        max(coupon_count) as coupon_count,
+        max(order_count) as order_count,
+        max(customer_count) as customer_count
+    from stacked
+    group by order_month, channel, store_id, category, pyramid_tier
 ),
 
 -- Where no source tells of members or coupons at all, their share is unknown and not 0.
+members as (
+    select count(is_member) > 0 as has_members
+    from customers
+),
+
 told as (
     select
-        (select count(*) > 0 from members) as has_members,
-        coalesce(sum(coupon_count) > 0, false) as has_coupons
+        members.has_members,
+        coalesce(sum(cells.coupon_count) > 0, false) as has_coupons
     from cells
+    cross join members
+    group by members.has_members
 )
 
 select
@@ -135,7 +209,7 @@ select
     cells.category,
     cells.pyramid_tier,
     cast(cells.order_count as bigint) as order_count,
-    cells.customer_count,
+    cast(cells.customer_count as bigint) as customer_count,
     cast(cells.gross_sales_amount as decimal(18, 4)) as gross_sales_amount,
     cast(cells.net_sales_amount as decimal(18, 4)) as net_sales_amount,
     cast(cells.margin_amount as decimal(18, 4)) as margin_amount,

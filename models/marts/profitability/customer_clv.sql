@@ -57,24 +57,10 @@ measured as (
         contacts.discounted_cost_amount as contact_cost_amount,
         margins.discounted_margin_amount,
         everybody.orders_per_order_day,
+        everybody.order_day_amount as average_order_day_amount,
         parameters.new_discounted_order_days,
-        case
-            when parameters.a is null then null
-            when customers.repeat_count = 0 and parameters.leaves_at_once = 0 then 1
-            else 1 / (1 + exp(least(
-                700,
-                (parameters.r + customers.repeat_count)
-                * ln((parameters.alpha_days + customers.age_days) / (parameters.alpha_days + customers.recency_days))
-                + ln(parameters.a) - ln(parameters.b + customers.repeat_count - 1 + parameters.leaves_at_once)
-            )))
-        end as alive_probability,
-        case
-            when parameters.spend_basis = 'gamma_gamma'
-                then
-                    parameters.spend_p * (parameters.spend_v + cast(customers.repeat_sales_amount as double))
-                    / (parameters.spend_p * customers.repeat_count + parameters.spend_q - 1)
-            else everybody.order_day_amount
-        end as order_day_amount,
+        {{ alive_probability('customers', 'parameters') }} as alive_probability,
+        {{ order_day_amount('customers', 'parameters', 'everybody.order_day_amount') }} as order_day_amount,
         case
             when
                 purchases.margin_amount is not null
@@ -169,6 +155,7 @@ select
     order_days_12m_low * orders_per_order_day as expected_orders_12m_low,
     order_days_12m_high * orders_per_order_day as expected_orders_12m_high,
     cast(order_day_amount as decimal(18, 4)) as expected_order_day_amount,
+    average_order_day_amount,
     spend_basis,
     margin_rate as expected_margin_rate,
     margin_rate_basis,

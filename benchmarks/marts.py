@@ -1,0 +1,101 @@
+"""What profiling, persistency, performance and profitability cost at ten million lines, against one scan of the lines.
+
+Each model's own compiled SQL runs once more on a refreshed home's build database, by hand in DuckDB; the floor is a
+scan of the published lines' Parquet that groups by customer (sum, max, count distinct orders), in the same run.
+Prints Markdown.
+
+usage: marts.py [HOME]   (without one, a retailer is simulated and refreshed first: some minutes)
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import duckdb
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+CUSTOMERS, MONTHS = 620_000, 24
+MEMORY = "5GB"
+FLOOR = """
+select
+    customer_id, sum(net_sales_amount) as net, max(order_date) as last,
+    count(distinct source_system || order_id) as orders
+from read_parquet('{lines}/*/*.parquet') group by customer_id
+"""
+# Models that came before these marts, and what they read: not counted.
+BEFORE = {"core", "quality", "restricted", "seeds"}
+SHARED = {
+    "int_as_of_date", "int_data_span", "int_months", "int_customer_days", "int_customer_purchases", "int_persons",
+}  # fmt: skip
+EARLIER = {"accepted", "exceptions", "identity", "quality", "sales", "unions"}  # folders
+LIFETIME = ("clv", "value_tiers", "resource_allocation", "customer_base_forecast")
+
+
+def timed(connection: duckdb.DuckDBPyConnection, query: str) -> float:
+    """Seconds to build a temporary table of a query."""
+    began = time.perf_counter()
+    connection.execute(f"create or replace temp table measured as {query}")
+    return time.perf_counter() - began
+
+
+def measure(root: Path) -> None:
+    """Time every model of a refreshed home and print them, slowest first."""
+    from regulars.home import Home
+
+    home = Home.at(root)
+    manifest = json.loads((home.dbt_target / "manifest.json").read_text())
+    compiled = home.dbt_target / "compiled" / "regulars"
+    with duckdb.connect(str(home.database), read_only=True) as connection:
+        connection.execute(f"set TimeZone = 'UTC'; set preserve_insertion_order = false; set memory_limit = '{MEMORY}'")
+        (lines,) = connection.execute("select count(*) from core.fct_order_lines").fetchone()
+        floor = FLOOR.format(lines=home.published / "parquet" / "core" / "fct_order_lines")
+        scans = [timed(connection, floor) for _ in range(5)][1:]
+        seconds: dict[str, float] = {}
+        for node in manifest["nodes"].values():
+            if node["resource_type"] != "model" or node["schema"] in BEFORE or node["name"] in SHARED:
+                continue
+            if node["config"]["materialized"] == "view" or node["fqn"][2] in EARLIER:
+                continue
+            seconds[node["name"]] = timed(connection, (compiled / node["original_file_path"]).read_text())
+        scans += [timed(connection, floor) for _ in range(4)][1:]
+    scan = statistics.median(scans)
+    parts = {
+        "marts of profiling, persistency, performance, value matrix, concentration": [
+            name for name in seconds if not any(word in name for word in LIFETIME)
+        ],
+        "lifetime value, tiers, allocation, forecast": [name for name in seconds if any(w in name for w in LIFETIME)],
+    }
+    print(f"{lines:,} lines; the scan takes {scan:.2f} s ({min(scans):.2f} to {max(scans):.2f})\n")
+    print("| what | seconds | scans |\n|---|---|---|")
+    for part, names in parts.items():
+        total = sum(seconds[name] for name in names)
+        print(f"| **{part}**: {len(names)} models | {total:.1f} | {total / scan:.1f} |")
+        for name in sorted(names, key=seconds.get, reverse=True)[:12]:
+            print(f"| {name} | {seconds[name]:.2f} | {seconds[name] / scan:.1f} |")
+    print(f"\npeak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB")
+
+
+def main() -> None:
+    """Measure a home, or one that is made for it."""
+    if len(sys.argv) > 1:
+        measure(Path(sys.argv[1]))
+        return
+    regulars = Path(sys.executable).parent / "regulars"
+    with tempfile.TemporaryDirectory(prefix="regulars-benchmark-") as folder:
+        root = Path(folder) / "home"
+        size = ["--customers", str(CUSTOMERS), "--months", str(MONTHS), "--seed", "1"]
+        subprocess.run([regulars, "simulate", *size, "--out", root], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run([regulars, "refresh", "--home", root], check=True, stdout=subprocess.DEVNULL)
+        measure(root)
+
+
+if __name__ == "__main__":
+    main()
