@@ -50,11 +50,12 @@ def by_hand(home) -> float:
         connection = duckdb.connect(f"{folder}/regulars_build.duckdb")
         connection.execute("set TimeZone = 'UTC'; set preserve_insertion_order = false")
         connection.execute(f"attach '{home.database}' as original (read_only)")
-        for schema in ("restricted", "intermediate", "core", "profiling", "quality", "seeds"):
+        for schema in sorted({node["schema"] for node in ordered_models(home)} | {"seeds"}):
             connection.execute(f"create schema {schema}")
         inputs = connection.execute(
             "select schema_name, table_name from duckdb_tables() where database_name = 'original'"
-            " and (schema_name = 'seeds' or table_name like 'control\\_\\_%' escape '\\')"
+            " and (schema_name = 'seeds' or table_name like 'control\\_\\_%' escape '\\'"
+            " or (schema_name = 'fits' and not starts_with(table_name, 'fit_')))"
         ).fetchall()
         for schema, name in inputs:
             connection.execute(f"create table {schema}.{name} as from original.{schema}.{name}")

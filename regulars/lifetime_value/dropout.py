@@ -275,9 +275,11 @@ def discounted(expected, rate: float, horizon: float) -> np.ndarray:
         u = np.exp(np.linspace(np.log(1e-5 / rate), np.log(60 / rate), 121))
         step = np.log(u[1] / u[0])
         return rate * (expected(u[None, :]) * np.exp(-rate * u) * u).sum(axis=1) * step
-    nodes, weights = np.polynomial.legendre.leggauss(24)
-    u = (nodes + 1) * horizon / 2
-    inside = rate * (expected(u[None, :]) * np.exp(-rate * u)) @ weights * horizon / 2
+    # Nodes crowd at 0, where expectations bend: u = horizon * y^2.
+    nodes, weights = np.polynomial.legendre.leggauss(12)
+    y = (nodes + 1) / 2
+    u = horizon * y**2
+    inside = rate * (expected(u[None, :]) * np.exp(-rate * u)) @ (weights * y * horizon)
     return np.exp(-rate * horizon) * expected(np.array([[horizon]]))[:, 0] + inside
 
 

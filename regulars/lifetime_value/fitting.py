@@ -17,6 +17,8 @@ from regulars.lifetime_value.spend import GammaGamma
 PRIOR_SD = 1.5  # of each ln parameter, times in mean observation times and money in mean order values
 MOST_STEPS = 200
 CLOSE = 1e-9
+MANY = 5000  # cells from which a coarser fit is worth its time as a start
+COARSE = 12  # bins of time per mean age
 
 STARTS: dict[str, Any] = {
     "bg": BetaGeometric(0.5, 0.3, 1.0, 2.0, can_leave_at_once=False),
@@ -93,7 +95,12 @@ def fit_dropout(customers: Customers, model: str = "mbg", has_prior: bool = True
     if model == "pareto":
         found = _quasi_newton(start, scaled.weight.sum(), lambda m: m.log_likelihood(scaled), has_prior)
     else:
-        found = _newton(start, lambda m: m.log_likelihood(scaled, True), lambda m: m.log_likelihood(scaled), has_prior)
+        near = start
+        if len(scaled) > MANY:
+            few = _coarser(scaled)
+            near = start.with_parameters(np.exp(_newton(
+                start, lambda m: m.log_likelihood(few, True), lambda m: m.log_likelihood(few), has_prior)[0]))  # fmt: skip
+        found = _newton(near, lambda m: m.log_likelihood(scaled, True), lambda m: m.log_likelihood(scaled), has_prior)
     theta, covariance, is_converged = found
     units = np.array([unit if name in start.TIMES else 1.0 for name in start.NAMES])
     fitted = start.with_parameters(np.exp(theta) * units)
@@ -149,6 +156,17 @@ def bootstrap(customers: Customers, fit: DropoutFit, count: int, seed: int = 1, 
         again = Customers(customers.x[kept], customers.t_x[kept], customers.T[kept], drawn[kept])
         found.append(fit_dropout(again, kind, has_prior).model.parameters)
     return np.array(found)
+
+
+def _coarser(customers: Customers) -> Customers:
+    """Cells of a few bins of time, with their means: fitted in no time, and close to the fit of all."""
+    bins = [np.floor(time * COARSE).astype(np.int64) for time in (customers.t_x, customers.T)]
+    width = int(bins[1].max()) + 1
+    key = (customers.x.astype(np.int64) * width + bins[0]) * width + bins[1]
+    of = np.unique(key, return_inverse=True)[1]
+    weight = np.bincount(of, customers.weight)
+    means = (np.bincount(of, customers.weight * value) / weight for value in (customers.x, customers.t_x, customers.T))
+    return Customers(*means, weight)
 
 
 def _is_same_kind(one: Any, other: Any) -> bool:
