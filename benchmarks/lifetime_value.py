@@ -38,7 +38,7 @@ select
 from '{file}' where repeat_count > 0 group by all
 """
 SCORES = """
-create or replace temp table scores as
+create or replace table scores as
 select
     customer_key,
     1 / (1 + exp(least(700, ({r} + h.repeat_count) * ln(({alpha} + h.age_days) / ({alpha} + h.recency_days))
@@ -118,7 +118,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="regulars-benchmark-") as folder:
         file, few = Path(folder) / "histories.parquet", Path(folder) / "few.parquet"
         draw(file)
-        connection = duckdb.connect()
+        connection = duckdb.connect(f"{folder}/scores.duckdb")
         connection.execute("set threads = 2; set memory_limit = '1GB'; set preserve_insertion_order = false")
         connection.execute(f"copy (select * from '{file}' limit {PEER_CUSTOMERS}) to '{few}' (format parquet)")
 

@@ -36,7 +36,7 @@ SHARED = {
     "int_as_of_date", "int_data_span", "int_months", "int_customer_days", "int_customer_purchases", "int_persons",
 }  # fmt: skip
 EARLIER = {"accepted", "exceptions", "identity", "quality", "sales", "unions"}  # folders
-LIFETIME = ("clv", "value_tiers", "resource_allocation", "customer_base_forecast")
+LIFETIME = ("clv", "value_tier", "resource_allocation", "customer_base_forecast")
 
 
 def timed(connection: duckdb.DuckDBPyConnection, query: str) -> float:

@@ -28,14 +28,11 @@ products as (
     where category is not null
 ),
 
-categories as (
+sales as (
     select
         first_orders.customer_key,
         products.category,
-        row_number() over (
-            partition by first_orders.customer_key
-            order by sum(lines.net_sales_amount) desc, products.category asc
-        ) as place
+        sum(lines.net_sales_amount) as net_sales_amount
     from first_orders
     inner join lines
         on
@@ -44,6 +41,26 @@ categories as (
     inner join products
         on lines.product_id = products.product_id
     group by first_orders.customer_key, products.category
+),
+
+largest as (
+    select
+        customer_key,
+        max(net_sales_amount) as net_sales_amount
+    from sales
+    group by customer_key
+),
+
+categories as (
+    select
+        sales.customer_key,
+        min(sales.category) as category
+    from sales
+    inner join largest
+        on
+            sales.customer_key = largest.customer_key
+            and sales.net_sales_amount = largest.net_sales_amount
+    group by sales.customer_key
 )
 
 select
@@ -54,6 +71,4 @@ select
     categories.category as first_category
 from first_orders
 left join categories
-    on
-        first_orders.customer_key = categories.customer_key
-        and categories.place = 1
+    on first_orders.customer_key = categories.customer_key
