@@ -98,8 +98,8 @@ def fit_dropout(customers: Customers, model: str = "mbg", has_prior: bool = True
         near = start
         if len(scaled) > MANY:
             few = _coarser(scaled)
-            near = start.with_parameters(np.exp(_newton(
-                start, lambda m: m.log_likelihood(few, True), lambda m: m.log_likelihood(few), has_prior)[0]))  # fmt: skip
+            logs = _newton(start, lambda m: m.log_likelihood(few, True), lambda m: m.log_likelihood(few), has_prior)[0]
+            near = start.with_parameters(np.exp(logs))
         found = _newton(near, lambda m: m.log_likelihood(scaled, True), lambda m: m.log_likelihood(scaled), has_prior)
     theta, covariance, is_converged = found
     units = np.array([unit if name in start.TIMES else 1.0 for name in start.NAMES])
