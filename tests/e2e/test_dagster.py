@@ -68,7 +68,11 @@ def test_dagster_dev_answers(shop):
         assert nodes, "dagster dev did not answer"
     finally:
         os.killpg(server.pid, signal.SIGTERM)
-        server.wait(timeout=30)
+        try:
+            server.wait(timeout=30)
+        except subprocess.TimeoutExpired:  # busy machines: its five processes end one after the other
+            os.killpg(server.pid, signal.SIGKILL)
+            server.wait()
     repository = nodes[0]
     assert "refresh" in {job["name"] for job in repository["jobs"]}
     assert [schedule["name"] for schedule in repository["schedules"]] == ["nightly"]

@@ -33,7 +33,7 @@ def templates():
         "tests": environment.from_string(sources["generic_tests"]).module,
         "expressions": environment.from_string(
             sources["expressions"],
-            globals={"quantile_over_all": lambda value, share: f"quantile_cont({value}, {share}) over ()"},
+            globals={"quantile_over": lambda value, share, over: f"quantile_cont({value}, {share}) over ({over})"},
         ).module,
     }
 
