@@ -186,6 +186,7 @@ def test_one_thread_gives_the_same_rows(chain):
     assert rows() == before
 
 
+@pytest.mark.prove
 def test_a_past_date_knows_nothing_later(chain):
     past = chain.refresh("--as-of", "2017-06-30")
     assert past.exit == 0, past.text

@@ -72,6 +72,7 @@ def test_a_second_source_system(place, project):
     shutil.rmtree(folder)
 
 
+@pytest.mark.prove
 def test_the_order_of_files_and_their_split_do_not_matter(place):
     """The same lines in three systems: as one file, in two files, and turned round."""
     header, *lines = orders(40).splitlines(keepends=True)
