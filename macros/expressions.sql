@@ -136,6 +136,14 @@
     end as integer)
 {%- endmacro %}
 
+{% macro consents(customers) %}
+  {#- Whether a customer may be written to or called by any means; NULL where nothing is known of it. -#}
+  case
+            when {{ customers }}.email_consent or {{ customers }}.sms_consent or {{ customers }}.phone_consent then true
+            when not coalesce({{ customers }}.email_consent, {{ customers }}.sms_consent, {{ customers }}.phone_consent) then false
+        end
+{%- endmacro %}
+
 {% macro join_playbook(code, relation) %}
   {#- Name and advice of a band's code, from the playbook; goes with told_of. -#}
   left join {{ ref('playbook') }} as {{ code }}_playbook

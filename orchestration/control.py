@@ -22,7 +22,7 @@ from orchestration.ledger import Ledger
 from orchestration.warehouse import Warehouse
 from regulars.errors import UserError
 from regulars.home import Home
-from regulars.settings import HomeSettings, SourceSettings, project_vars
+from regulars.settings import HomeSettings, SourceSettings
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class Control:
         declared = {system: remembered[system] for system in systems}
         currency = reporting_currency(settings, declared, str(self.home.settings_file))
         zones = {system: ZoneInfo(source.time_zone or settings.time_zone) for system, source in declared.items()}
-        variables = {**project_vars(), **settings.dbt_vars()}
+        variables = settings.all_vars()
         run = {
             "run_id": run_id,
             "requested_as_of_date": as_of,

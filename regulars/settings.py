@@ -60,6 +60,10 @@ class HomeSettings(_Settings):
             "publish_source_customer_ids": self.publish_source_customer_ids,
         }
 
+    def all_vars(self) -> dict[str, Any]:
+        """Every var of the project, as this home has it."""
+        return {**project_vars(), **self.dbt_vars()}
+
 
 class SourceSettings(_Settings):
     """What _source.yml of a source system may say; every key may be left out."""

@@ -13,7 +13,7 @@ from regulars.lifetime_value import Customers
 REPEAT_EDGES, RECENCY_EDGES = (1, 2, 3, 5, 8, 12), (15, 31, 61, 121, 181, 366)
 
 
-def _connected(root: Path) -> duckdb.DuckDBPyConnection:
+def connected(root: Path) -> duckdb.DuckDBPyConnection:
     """Orders of known customers, one row an order-day: `days(customer, day, net)`; cancelled orders left out."""
     landing = root / "landing"
     connection = duckdb.connect()
@@ -38,7 +38,7 @@ def _connected(root: Path) -> duckdb.DuckDBPyConnection:
 
 def histories(root: Path, end: str) -> Customers:
     """Purchase histories up to a day, in days."""
-    with _connected(root) as connection:
+    with connected(root) as connection:
         rows = connection.execute(
             "select count(*) - 1 as x, max(day) - min(day) as t_x, date '" + end + "' - min(day) as age from days"
             " where day <= '" + end + "' group by customer order by customer"
@@ -46,9 +46,19 @@ def histories(root: Path, end: str) -> Customers:
     return Customers(rows["x"], rows["t_x"], rows["age"])
 
 
+def order_days_between(root: Path, before: str, end: str) -> np.ndarray:
+    """Order-days after one day up to another of each customer known at the first, in the order of `histories`."""
+    with connected(root) as connection:
+        rows = connection.execute(
+            f"select count(*) filter (where day > '{before}' and day <= '{end}') as later from days group by customer"
+            f" having min(day) <= '{before}' order by customer"
+        ).fetchnumpy()
+    return rows["later"].astype(float)
+
+
 def loyalty(root: Path, end: str) -> tuple[attitudes.Cells, dict[str, float], dict[str, float]]:
     """Cells of customers, the true share of each quadrant, and the raw share among those who answered."""
-    with _connected(root) as connection:
+    with connected(root) as connection:
         connection.execute(f"""
             create table answers as
             select 'till' || customer_id as customer, responded_at::timestamp::date as day

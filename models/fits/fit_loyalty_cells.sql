@@ -8,11 +8,7 @@ customers as (
         cast({{ dbt.datediff('purchases.last_order_date', as_of_date(), 'day') }} as integer) as recency_days,
         coalesce(orders.main_channel, first_orders.first_channel, 'unknown') as channel,
         loyalty.attitude_basis = 'survey' as is_known,
-        case
-            when dim_customers.email_consent or dim_customers.sms_consent or dim_customers.phone_consent then 1
-            when not coalesce(dim_customers.email_consent, dim_customers.sms_consent, dim_customers.phone_consent) then 0
-            else -1
-        end as has_consent
+        coalesce(cast({{ consents('dim_customers') }} as integer), -1) as has_consent
     from {{ ref('customer_loyalty') }} as loyalty
     inner join {{ ref('dim_customers') }} as dim_customers
         on loyalty.customer_id = dim_customers.customer_id

@@ -14,7 +14,6 @@ import dagster as dg
 from orchestration.contract import FITS
 from orchestration.fitting.base import Rows
 from orchestration.resources import Refresh, told
-from regulars.settings import project_vars
 
 
 @dataclass(frozen=True)
@@ -24,7 +23,7 @@ class Fit:
     Args:
         name: of the module under orchestration/fitting, imported when the fit runs, for SciPy takes its time. Its
             function `fit` takes an open build database and the home's vars, and returns rows by table. Too little
-            data: no rows.
+            data: no tables.
     """
 
     name: str
@@ -76,9 +75,8 @@ def fit_asset(fit: Fit, manifest: Mapping[str, Any]) -> dg.AssetsDefinition:
     def run(context: dg.AssetExecutionContext, refresh: Refresh):
         session = refresh.session
         with told():
-            variables = {**project_vars(), **session.home.settings.dbt_vars()}
             with session.warehouse.connect(read_only=True) as connection:
-                found = fit.run(connection, variables)
+                found = {name: [] for name in fit.writes} | fit.run(connection, session.home.settings.all_vars())
             session.warehouse.replace_tables({name: (tables[name], found[name]) for name in fit.writes}, schema=FITS)
         for spec in specs:
             yield dg.MaterializeResult(

@@ -12,18 +12,16 @@ import pyarrow as pa
 from orchestration.fitting.base import Rows
 from regulars import lifetime_value as clv
 
-TABLES = ("clv_parameters", "clv_grid", "clv_intervals", "clv_runs", "clv_deciles", "clv_forecast")
 ALL = "all"
 MONTH = 365.25 / 12
 ALIVE_TENTHS = np.arange(11)  # the last: a customer for sure, where leaving is not modelled
 
 
 def fit(connection: duckdb.DuckDBPyConnection, variables: Mapping[str, Any]) -> dict[str, Rows]:
-    """All tables of lifetime value; without customers, all of them empty."""
-    found: dict[str, Rows] = {name: [] for name in TABLES}
+    """All tables of lifetime value; none without customers."""
     cells = _read(connection, "select * from fits.fit_clv_cells order by all")
     if not len(cells["customer_count"]):
-        return found
+        return {}
     return _Lifetime(connection, variables, cells).tables()
 
 
@@ -107,21 +105,12 @@ class _Lifetime:
         rows: Rows = []
         for segment in self.segments:
             choice = self._choice(segment)
-            first = later = None
+            discounted = None
             if choice.model is not None:
-                stays = self._new(choice.model)
-                first = 1 + float(choice.model.discounted_orders_if_alive(self.rate, 0, 0, self.horizon)[0]) * stays
-                later = float(choice.model.expected_orders_of_new(12 * MONTH))
+                discounted = choice.model.discounted_orders_of_new(self.rate, self.horizon)
             leaves = int(getattr(choice.model, "can_leave_at_once", False))
-            rows.append(
-                (segment, choice.basis, *self._values(choice.model), leaves, *self._spend_values(), first, later)
-            )
+            rows.append((segment, choice.basis, *self._values(choice.model), leaves, *self._spend_values(), discounted))
         return rows
-
-    @staticmethod
-    def _new(model: Any) -> float:
-        """Chance that a new customer stays after the first order."""
-        return model.b / (model.a + model.b) if getattr(model, "can_leave_at_once", False) else 1.0
 
     def _grid(self) -> pa.Table:
         ages = _read(self.connection, "select * from fits.fit_clv_ages order by all")
@@ -245,14 +234,9 @@ class _Lifetime:
     def _run(self, segment: str, choice: clv.Choice, customers: int, repeaters: int, result) -> tuple:
         fit, model = choice.fit, choice.model
         errors = dict(zip(model.NAMES, fit.standard_errors, strict=True)) if fit else {}
-        kind = {"BetaGeometric": self.variables["clv_model"], "NegativeBinomial": "nbd", "AverageRate": "average"}
         beyond = None
         if model is not None:
-            stays = self._new(model)
-            endless, within = (
-                1 + stays * float(model.discounted_orders_if_alive(self.rate, 0, 0, upto)[0])
-                for upto in (np.inf, self.horizon)
-            )
+            endless, within = (model.discounted_orders_of_new(self.rate, upto) for upto in (np.inf, self.horizon))
             beyond = max(0.0, 1 - within / endless)
         spend = self.spend
         record: tuple = (None,) * 12
@@ -278,7 +262,7 @@ class _Lifetime:
                 verdict = "loses_to_rival"
         return (
             segment,
-            kind.get(type(model).__name__, "none"),
+            model.kind if model is not None else "none",
             choice.basis,
             customers,
             repeaters,

@@ -15,7 +15,7 @@ def fit(connection: duckdb.DuckDBPyConnection, variables: Mapping[str, Any]) -> 
     """Loyalty of all customers from those who answered."""
     cells = connection.execute("select * from fits.fit_loyalty_cells order by all").fetchnumpy()
     if int(cells["customer_count"][cells["is_known"].astype(bool)].sum()) < variables["loyalty_minimum_known"]:
-        return {"loyalty_estimates": []}
+        return {}
     result = attitudes.estimate(
         attitudes.Cells(
             tier=cells["pyramid_tier"].astype(str),

@@ -12,25 +12,26 @@ from regulars.fits import needs
 
 def fit(connection: duckdb.DuckDBPyConnection, variables: Mapping[str, Any]) -> dict[str, Rows]:
     """Common needs of a sample of customers."""
-    empty: dict[str, Rows] = {"need_weights": [], "need_clusters": []}
     sample = connection.execute(
         "select customer_id, category, sales_share from fits.fit_need_shares order by customer_id, category"
     ).fetchnumpy()
     customers, row = np.unique(sample["customer_id"].astype(str), return_inverse=True)
     categories, column = np.unique(sample["category"].astype(str), return_inverse=True)
     if len(customers) < variables["need_minimum_customers"] or len(categories) < 2:
-        return empty
+        return {}
     shares = np.zeros((len(customers), len(categories)))
     shares[row, column] = sample["sales_share"]
     try:
         found = needs.find_clusters(shares, list(categories), variables["need_cluster_maximum"])
     except ValueError:
-        return empty  # everybody buys alike: no kinds to tell apart
+        return {}  # everybody buys alike: no kinds to tell apart
+    weights: list[tuple] = []
+    clusters: list[tuple] = []
     for number, cluster in enumerate(found, start=1):
-        empty["need_weights"].append((number, None, cluster.constant))
-        empty["need_weights"] += [
+        weights.append((number, None, cluster.constant))
+        weights += [
             (number, category, float(weight)) for category, weight in zip(categories, cluster.weights, strict=True)
         ]
         named = [*cluster.categories, None, None, None][:3]
-        empty["need_clusters"].append((number, cluster.name, *named, cluster.silhouette))
-    return empty
+        clusters.append((number, cluster.name, *named, cluster.silhouette))
+    return {"need_weights": weights, "need_clusters": clusters}

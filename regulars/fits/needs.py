@@ -30,7 +30,6 @@ class Cluster:
         name: the categories that set it apart, most telling first, ' + ' between them.
         categories: the same, one by one.
         weights, constant: a customer belongs where weights @ roots of shares + constant is largest.
-        share: part of the sample that belongs to it.
         silhouette: average silhouette of the whole grouping, -1 to 1.
     """
 
@@ -38,7 +37,6 @@ class Cluster:
     categories: tuple[str, ...]
     weights: np.ndarray
     constant: float
-    share: float
     silhouette: float
 
 
@@ -84,7 +82,6 @@ def find_clusters(shares: np.ndarray, categories: list[str], most: int) -> list[
                 # |y - c|^2 is smallest where 2 y c - |c|^2 is largest, y = (roots - mean) @ axes.
                 2 * axes @ centres[group],
                 float(-2 * mean @ axes @ centres[group] - centres[group] @ centres[group]),
-                float((member == group).mean()),
                 width,
             )
         )

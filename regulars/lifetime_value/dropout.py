@@ -13,13 +13,14 @@ import numpy as np
 from scipy import special
 
 from regulars.lifetime_value.inputs import Customers, added
+from regulars.lifetime_value.model import OrderModel
 
 LEAST = 1e-7  # how far a is kept from 1 and r - a from whole numbers, where the closed form has holes
 NODES = 400  # of the quadrature that stands in where the closed form fails
 
 
 @dataclass(frozen=True)
-class BetaGeometric:
+class BetaGeometric(OrderModel):
     """BG/NBD (`can_leave_at_once` False) or MBG/NBD (True).
 
     Args:
@@ -37,13 +38,14 @@ class BetaGeometric:
     TIMES = ("alpha",)
 
     @property
-    def parameters(self) -> np.ndarray:
-        """r, alpha, a, b."""
-        return np.array([self.r, self.alpha, self.a, self.b])
+    def kind(self) -> str:
+        """Name of the model."""
+        return "mbg" if self.can_leave_at_once else "bg"
 
-    def with_parameters(self, values: np.ndarray) -> BetaGeometric:
-        """The same kind of model with other parameters."""
-        return BetaGeometric(*(float(value) for value in values), can_leave_at_once=self.can_leave_at_once)
+    @property
+    def stays_after_first(self) -> float:
+        """Chance that a new customer is still one after the first order."""
+        return self.b / (self.a + self.b) if self.can_leave_at_once else 1.0
 
     @property
     def _first(self) -> int:
@@ -138,38 +140,22 @@ class BetaGeometric:
             expected = expected.reshape(t.shape)
         return np.where(t > 0, expected, 0.0)
 
-    def _expected_by_quadrature(self, t, x, T) -> np.ndarray:
-        """The same by Gauss-Legendre over the chance to leave: E over p of (1 - (1 + p t / (alpha + T))^-(r + x)) / p.
+    def leaving_chances(self, x, count: int) -> tuple[np.ndarray, np.ndarray]:
+        """Quadrature over the chance to leave of those still there after x repeats: nodes (n, count), weights (count,).
 
-        In q, the beta distribution's own quantile, the integrand is smooth and weights are even.
+        In q, the beta distribution's own quantile, weights are even; nodes crowd at both ends of 0..1: q = sin^2.
         """
-        nodes, weights = np.polynomial.legendre.leggauss(NODES)
-        # Nodes crowd at both ends of 0..1: q = sin^2.
+        nodes, weights = np.polynomial.legendre.leggauss(count)
         angle = (nodes + 1) * np.pi / 4
-        q, density = np.sin(angle) ** 2, np.sin(2 * angle) * weights * np.pi / 4
         left = (self.b + x + self._first)[:, None]
-        p = np.maximum(special.betaincinv(self.a, left, q[None, :]), 1e-300)
+        p = np.maximum(special.betaincinv(self.a, left, np.sin(angle)[None, :] ** 2), 1e-300)
+        return p, np.sin(2 * angle) * weights * np.pi / 4
+
+    def _expected_by_quadrature(self, t, x, T) -> np.ndarray:
+        """The same by quadrature: E over p, the chance to leave, of (1 - (1 + p t / (alpha + T))^-(r + x)) / p."""
+        p, density = self.leaving_chances(x, NODES)
         exponent = -(self.r + x)[:, None] * np.log1p(p * (t / (self.alpha + T))[:, None])
         return (-np.expm1(exponent) / p) @ density
-
-    def expected_orders(self, t, customers: Customers) -> np.ndarray:
-        """E[orders in the next t units of time], one per customer."""
-        return self.alive_probability(customers) * self.expected_orders_if_alive(t, customers.x, customers.T)
-
-    def expected_orders_of_new(self, t) -> np.ndarray:
-        """E[repeat orders of a customer within t of the first order]."""
-        stays = self.b / (self.a + self.b) if self.can_leave_at_once else 1.0
-        return stays * self.expected_orders_if_alive(t, 0.0, 0.0)
-
-    def discounted_orders_if_alive(self, rate: float, x, T, horizon: float = np.inf) -> np.ndarray:
-        """E[discounted orders | alive]: each order at time u counts exp(-rate u); x and T of shape (n,).
-
-        Args:
-            rate: continuous discount rate per unit of time, above 0 where the horizon is endless.
-            horizon: how far to look.
-        """
-        x, T = np.atleast_1d(np.asarray(x, dtype=float)), np.atleast_1d(np.asarray(T, dtype=float))
-        return discounted(lambda u: self.expected_orders_if_alive(u, x[:, None], T[:, None]), rate, horizon)
 
     def at_least_if_alive(self, n, t: float, x, T) -> np.ndarray:
         """P(at least n orders in the next t | still a customer at T); n at least 1.
@@ -183,7 +169,7 @@ class BetaGeometric:
 
 
 @dataclass(frozen=True)
-class NegativeBinomial:
+class NegativeBinomial(OrderModel):
     """NBD (Ehrenberg 1959): nobody ever leaves. For data that do not tell leaving from waiting.
 
     Args:
@@ -193,21 +179,9 @@ class NegativeBinomial:
     r: float
     alpha: float
 
+    kind = "nbd"
     NAMES = ("r", "alpha")
     TIMES = ("alpha",)
-
-    @property
-    def parameters(self) -> np.ndarray:
-        """r, alpha."""
-        return np.array([self.r, self.alpha])
-
-    def with_parameters(self, values: np.ndarray) -> NegativeBinomial:
-        """The same kind of model with other parameters."""
-        return NegativeBinomial(*(float(value) for value in values))
-
-    def alive_probability(self, customers: Customers) -> np.ndarray:
-        """1 for everybody: the model knows no leaving."""
-        return np.ones(len(customers))
 
     def log_likelihood(self, customers: Customers, derivatives: bool = False):
         """Sum of ln likelihoods; with `derivatives` also gradient (2,) and Hessian (2, 2) by ln r and ln alpha."""
@@ -239,52 +213,14 @@ class NegativeBinomial:
         t, x, T = (np.asarray(value, dtype=float) for value in (t, x, T))
         return (self.r + x) * t / (self.alpha + T)
 
-    def expected_orders(self, t, customers: Customers) -> np.ndarray:
-        """E[orders in the next t units of time], one per customer."""
-        return self.expected_orders_if_alive(t, customers.x, customers.T)
-
-    def expected_orders_of_new(self, t) -> np.ndarray:
-        """E[repeat orders of a customer within t of the first order]."""
-        return self.expected_orders_if_alive(t, 0.0, 0.0)
-
-    def discounted_orders_if_alive(self, rate: float, x, T, horizon: float = np.inf) -> np.ndarray:
-        """E[discounted orders]; see BetaGeometric."""
-        x, T = np.atleast_1d(np.asarray(x, dtype=float)), np.atleast_1d(np.asarray(T, dtype=float))
-        return discounted(lambda u: self.expected_orders_if_alive(u, x[:, None], T[:, None]), rate, horizon)
-
     def at_least_if_alive(self, n, t: float, x, T) -> np.ndarray:
         """P(at least n orders in the next t); n at least 1."""
         n, x, T = np.broadcast_arrays(*(np.asarray(value, dtype=float) for value in (n, x, T)))
         return special.betainc(n, self.r + x, t / (self.alpha + T + t))
 
 
-def discounted(expected, rate: float, horizon: float) -> np.ndarray:
-    """Integral of exp(-rate u) dE(u) from 0 to the horizon, by parts.
-
-    Args:
-        expected: function of times (1, k) giving E (n, k).
-        rate: continuous discount rate per unit of time.
-
-    Raises:
-        ValueError: when both rate and horizon let the sum run away.
-    """
-    if np.isinf(horizon):
-        if rate <= 0:
-            raise ValueError("an endless horizon needs a discount rate above 0")
-        # Trapezoid in ln u: the integrand dies out at both ends.
-        u = np.exp(np.linspace(np.log(1e-5 / rate), np.log(60 / rate), 121))
-        step = np.log(u[1] / u[0])
-        return rate * (expected(u[None, :]) * np.exp(-rate * u) * u).sum(axis=1) * step
-    # Nodes crowd at 0, where expectations bend: u = horizon * y^2.
-    nodes, weights = np.polynomial.legendre.leggauss(12)
-    y = (nodes + 1) / 2
-    u = horizon * y**2
-    inside = rate * (expected(u[None, :]) * np.exp(-rate * u)) @ (weights * y * horizon)
-    return np.exp(-rate * horizon) * expected(np.array([[horizon]]))[:, 0] + inside
-
-
 @dataclass(frozen=True)
-class AverageRate:
+class AverageRate(OrderModel):
     """Everybody orders at the same rate and nobody leaves: for data too small to tell more.
 
     Args:
@@ -293,39 +229,13 @@ class AverageRate:
 
     rate: float
 
+    kind = "average"
     NAMES = ("rate",)
-    TIMES = ()
-
-    @property
-    def parameters(self) -> np.ndarray:
-        """The rate."""
-        return np.array([self.rate])
-
-    def with_parameters(self, values: np.ndarray) -> AverageRate:
-        """The same kind of model with another rate."""
-        return AverageRate(float(values[0]))
-
-    def alive_probability(self, customers: Customers) -> np.ndarray:
-        """1 for everybody: the model knows no leaving."""
-        return np.ones(len(customers))
 
     def expected_orders_if_alive(self, t, x, T) -> np.ndarray:
         """E[orders in the next t]; t, x and T broadcast."""
         t, x, T = np.broadcast_arrays(*(np.asarray(value, dtype=float) for value in (t, x, T)))
         return self.rate * t
-
-    def expected_orders(self, t, customers: Customers) -> np.ndarray:
-        """E[orders in the next t units of time], one per customer."""
-        return self.expected_orders_if_alive(t, customers.x, customers.T)
-
-    def expected_orders_of_new(self, t) -> np.ndarray:
-        """E[orders within t of the first order, besides it]."""
-        return self.expected_orders_if_alive(t, 0.0, 0.0)
-
-    def discounted_orders_if_alive(self, rate: float, x, T, horizon: float = np.inf) -> np.ndarray:
-        """E[discounted orders]; see BetaGeometric."""
-        x, T = np.atleast_1d(np.asarray(x, dtype=float)), np.atleast_1d(np.asarray(T, dtype=float))
-        return discounted(lambda u: self.expected_orders_if_alive(u, x[:, None], T[:, None]), rate, horizon)
 
     def at_least_if_alive(self, n, t: float, x, T) -> np.ndarray:
         """P(at least n orders in the next t); n at least 1."""

@@ -51,12 +51,6 @@ class Fit:
         """Of the ln parameters, in the order of model.NAMES."""
         return np.sqrt(np.maximum(np.diag(self.covariance), 0))
 
-    def draws(self, count: int, seed: int = 1) -> list[Any]:
-        """Models with parameters drawn from the fit's uncertainty (normal in the logs)."""
-        random = np.random.default_rng(seed)
-        logs = random.multivariate_normal(np.log(self.model.parameters), self.covariance, count, method="eigh")
-        return [self.model.with_parameters(np.exp(row)) for row in logs]
-
 
 class DropoutFit(Fit):
     """A fit of when customers order and leave."""
@@ -98,9 +92,8 @@ def fit_dropout(customers: Customers, model: str = "mbg", has_prior: bool = True
         near = start
         if len(scaled) > MANY:
             few = _coarser(scaled)
-            logs = _newton(start, lambda m: m.log_likelihood(few, True), lambda m: m.log_likelihood(few), has_prior)[0]
-            near = start.with_parameters(np.exp(logs))
-        found = _newton(near, lambda m: m.log_likelihood(scaled, True), lambda m: m.log_likelihood(scaled), has_prior)
+            near = start.with_parameters(np.exp(_newton(start, lambda m, *d: m.log_likelihood(few, *d), has_prior)[0]))
+        found = _newton(near, lambda m, *d: m.log_likelihood(scaled, *d), has_prior)
     theta, covariance, is_converged = found
     units = np.array([unit if name in start.TIMES else 1.0 for name in start.NAMES])
     fitted = start.with_parameters(np.exp(theta) * units)
@@ -131,8 +124,7 @@ def fit_spend(orders, mean, weight=None, has_prior: bool = True) -> SpendFit:
     scaled = mean / unit
     theta, covariance, is_converged = _newton(
         GammaGamma(4.0, 4.0, 1.0),
-        lambda m: m.log_likelihood(orders, scaled, weight, True),
-        lambda m: m.log_likelihood(orders, scaled, weight),
+        lambda m, *d: m.log_likelihood(orders, scaled, weight, *d),
         has_prior,
     )
     p, q, v = np.exp(theta)
@@ -148,13 +140,12 @@ def bootstrap(customers: Customers, fit: DropoutFit, count: int, seed: int = 1, 
     random = np.random.default_rng(seed)
     total = round(customers.weight.sum())
     share = customers.weight / customers.weight.sum()
-    kind = next(name for name, start in STARTS.items() if _is_same_kind(start, fit.model))
     found = []
     for _ in range(count):
         drawn = random.multinomial(total, share)
         kept = drawn > 0
         again = Customers(customers.x[kept], customers.t_x[kept], customers.T[kept], drawn[kept])
-        found.append(fit_dropout(again, kind, has_prior).model.parameters)
+        found.append(fit_dropout(again, fit.model.kind, has_prior).model.parameters)
     return np.array(found)
 
 
@@ -169,12 +160,12 @@ def _coarser(customers: Customers) -> Customers:
     return Customers(*means, weight)
 
 
-def _is_same_kind(one: Any, other: Any) -> bool:
-    return type(one) is type(other) and getattr(one, "_first", 0) == getattr(other, "_first", 0)
+def _newton(start: Any, likelihood: Callable, has_prior: bool):
+    """Damped Newton; returns ln parameters, covariance, whether it converged.
 
-
-def _newton(start: Any, full: Callable, value_only: Callable, has_prior: bool):
-    """Damped Newton; returns ln parameters, covariance, whether it converged."""
+    Args:
+        likelihood: function of a model giving its log-likelihood; called with True as well, also the derivatives.
+    """
     precision = 1 / PRIOR_SD**2 if has_prior else 0.0
     theta = np.log(start.parameters)
     is_converged = False
@@ -183,12 +174,12 @@ def _newton(start: Any, full: Callable, value_only: Callable, has_prior: bool):
         if np.abs(at).max() > 60:
             return -np.inf
         with np.errstate(all="ignore"):
-            value = value_only(start.with_parameters(np.exp(at))) - precision * (at @ at) / 2
+            value = likelihood(start.with_parameters(np.exp(at))) - precision * (at @ at) / 2
         return value if np.isfinite(value) else -np.inf
 
     best = objective(theta)
     for _ in range(MOST_STEPS):
-        _, gradient, hessian = full(start.with_parameters(np.exp(theta)))
+        _, gradient, hessian = likelihood(start.with_parameters(np.exp(theta)), True)
         gradient = gradient - precision * theta
         values, axes = linalg.eigh(-hessian + precision * np.eye(len(theta)))
         # Uphill whatever the curvature, and never further than e^2 in one step.
@@ -204,7 +195,7 @@ def _newton(start: Any, full: Callable, value_only: Callable, has_prior: bool):
         if np.abs(size * step).max() < CLOSE:
             is_converged = True
             break
-    _, _, hessian = full(start.with_parameters(np.exp(theta)))
+    _, _, hessian = likelihood(start.with_parameters(np.exp(theta)), True)
     return theta, _inverse(-hessian + precision * np.eye(len(theta))), is_converged
 
 

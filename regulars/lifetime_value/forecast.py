@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy import special
 
 from regulars.lifetime_value.dropout import BetaGeometric
 from regulars.lifetime_value.inputs import Customers, added
@@ -100,12 +99,9 @@ def orders_in(model: Any, start: float, length: float, customers: Customers) -> 
     x, T = customers.x, customers.T
     if not isinstance(model, BetaGeometric):
         return model.at_least_if_alive(np.ones(len(x)), length, x, T)
-    nodes, weights = np.polynomial.legendre.leggauss(NODES)
-    angle = (nodes + 1) * np.pi / 4
-    q, density = np.sin(angle) ** 2, np.sin(2 * angle) * weights * np.pi / 4
     unique, where = np.unique(x, return_inverse=True)
-    left = model.b + unique + (1 if model.can_leave_at_once else 0)
-    p = special.betaincinv(model.a, left[:, None], q[None, :])[where]
+    chances, density = model.leaving_chances(unique, NODES)
+    p = chances[where]
     since, shape = (model.alpha + T)[:, None], (model.r + x)[:, None]
 
     def silent(extra: float) -> np.ndarray:

@@ -8,10 +8,11 @@ import numpy as np
 from scipy import special
 
 from regulars.lifetime_value.inputs import Customers, added
+from regulars.lifetime_value.model import OrderModel
 
 
 @dataclass(frozen=True)
-class ParetoNBD:
+class ParetoNBD(OrderModel):
     """Pareto/NBD.
 
     Args:
@@ -24,17 +25,9 @@ class ParetoNBD:
     s: float
     beta: float
 
+    kind = "pareto"
     NAMES = ("r", "alpha", "s", "beta")
     TIMES = ("alpha", "beta")
-
-    @property
-    def parameters(self) -> np.ndarray:
-        """r, alpha, s, beta."""
-        return np.array([self.r, self.alpha, self.s, self.beta])
-
-    def with_parameters(self, values: np.ndarray) -> ParetoNBD:
-        """The same kind of model with other parameters."""
-        return ParetoNBD(*(float(value) for value in values))
 
     def _log_left(self, customers: Customers) -> np.ndarray:
         """ln of the part of the likelihood that has the customer gone, without what both parts share."""
@@ -76,11 +69,3 @@ class ParetoNBD:
         power = (s - 1) * log_ratio
         lasting = np.where(np.abs(power) > 1e-9, -np.expm1(power) / (s - 1 if s != 1 else 1), -log_ratio)
         return (r + x) * (beta + T) / (alpha + T) * lasting
-
-    def expected_orders(self, t, customers: Customers) -> np.ndarray:
-        """E[orders in the next t units of time], one per customer."""
-        return self.alive_probability(customers) * self.expected_orders_if_alive(t, customers.x, customers.T)
-
-    def expected_orders_of_new(self, t) -> np.ndarray:
-        """E[repeat orders of a customer within t of the first order]."""
-        return self.expected_orders_if_alive(t, 0.0, 0.0)

@@ -8,10 +8,11 @@ import numpy as np
 from scipy import special
 
 from regulars.lifetime_value.inputs import added
+from regulars.lifetime_value.model import Model
 
 
 @dataclass(frozen=True)
-class GammaGamma:
+class GammaGamma(Model):
     """Order values are gamma (p, nu) within a customer, nu is gamma (q, v) among customers.
 
     Args:
@@ -24,15 +25,6 @@ class GammaGamma:
     v: float
 
     NAMES = ("p", "q", "v")
-
-    @property
-    def parameters(self) -> np.ndarray:
-        """p, q, v."""
-        return np.array([self.p, self.q, self.v])
-
-    def with_parameters(self, values: np.ndarray) -> GammaGamma:
-        """The same kind of model with other parameters."""
-        return GammaGamma(*(float(value) for value in values))
 
     @property
     def mean(self) -> float:

@@ -9,7 +9,9 @@ from regulars.simulator.orders import CAMPAIGN_DAYS, CAMPAIGNS, answer_probabili
 from regulars.simulator.people import REASONS, People, attitude_score
 from regulars.simulator.plan import Plan
 
-ATTITUDE_METRICS = ("nps", "csat", "repurchase_intent", "recommend_intent", "trust")
+ATTITUDE_SCALES = {
+    "nps": (0, 10), "csat": (1, 5), "repurchase_intent": (1, 5), "recommend_intent": (1, 5), "trust": (1, 5),
+}  # fmt: skip
 KINDS = ("complaint", "question", "return", "praise")
 ANSWER = pa.schema(
     [(name, pa.string()) for name in ("response_id", "survey", "metric", "touchpoint", "comment")]
@@ -70,15 +72,14 @@ def sessions(plan: Plan, chunk: int, people: People, day, second, person, order_
 
 
 def stated(plan: Plan, chunk: int, people: People) -> dict[str, np.ndarray]:
-    """What each person says of their attitude whenever asked, on each metric's own scale: 0 to 10 for nps, else 1 to 5.
+    """What each person says of their attitude whenever asked, on each metric's own scale.
 
     A person's answers err, but always alike: so there is a truth of what everybody would say.
     """
     random = plan.random(26, chunk)
     true = attitude_score(people.attitude)
     answers = {}
-    for metric in ATTITUDE_METRICS:
-        low, high = (0, 10) if metric == "nps" else (1, 5)
+    for metric, (low, high) in ATTITUDE_SCALES.items():
         noisy = np.clip(true + 9 * random.standard_normal(people.count), 0, 100)
         answers[metric] = np.round(low + (high - low) * noisy / 100)
     return answers
@@ -86,19 +87,21 @@ def stated(plan: Plan, chunk: int, people: People) -> dict[str, np.ndarray]:
 
 def stated_attitude(answers: dict[str, np.ndarray]) -> np.ndarray:
     """Mean of what they say, rescaled to 0 to 100."""
-    scaled = [100 * (score - low) / span for metric, score in answers.items()
-              for low, span in [(0, 10) if metric == "nps" else (1, 4)]]  # fmt: skip
+    scaled = []
+    for metric, score in answers.items():
+        low, high = ATTITUDE_SCALES[metric]
+        scaled.append(100 * (score - low) / (high - low))
     return np.mean(scaled, axis=0)
 
 
-def surveys(plan: Plan, chunk: int, people: People, last_before) -> tuple[pa.Table, np.ndarray]:
+def surveys(plan: Plan, chunk: int, people: People, attitudes, last_before) -> tuple[pa.Table, np.ndarray]:
     """Answers to a yearly survey of every buyer, in rounds a quarter apart; returns them and who ever answered.
 
     Args:
+        attitudes: what each person says, from `stated`.
         last_before: function of a day: last order day of each person before it, -1 for none.
     """
     random = plan.random(21, chunk)
-    attitudes = stated(plan, chunk, people)
     parts, ever = [], np.zeros(people.count, bool)
     for round_number, day in enumerate(range(plan.days - 1, 90, -91)):
         last = last_before(day)
@@ -110,8 +113,7 @@ def surveys(plan: Plan, chunk: int, people: People, last_before) -> tuple[pa.Tab
             continue
         when = moment(plan, day - random.integers(0, 14, len(person)), random.integers(8 * 3600, 80000, len(person)))
         true = attitude_score(people.attitude[person])
-        answers = [(metric, 0 if metric == "nps" else 1, 10 if metric == "nps" else 5, scores[person])
-                   for metric, scores in attitudes.items()]  # fmt: skip
+        answers = [(metric, *ATTITUDE_SCALES[metric], scores[person]) for metric, scores in attitudes.items()]
         # Drivers of perceived value add up to the attitude: that is what a driver analysis must find.
         total = sum(plan.drivers.values())
         for driver, weight in plan.drivers.items():

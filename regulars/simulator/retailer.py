@@ -153,14 +153,15 @@ class _Writer:
         bought = orders.lines(plan, chunk, crowd, self.goods, placed)
         self._orders(chunk, part, crowd, placed, bought)
         self._records(chunk, part, crowd)
-        self._events(chunk, part, crowd, placed, bought, last_day, has_left)
+        attitudes = events.stated(plan, chunk, crowd)
+        self._events(chunk, part, crowd, placed, bought, last_day, has_left, attitudes)
         self._contacts(part, crowd, reached, placed, bought)
         buys = np.bincount(person, minlength=count)
         truth = people.truth(plan, crowd, buys, last_day, has_left)
         answered = pa.array(self.answered)
         truth = truth.append_column("has_answered", answered)
         # What they say when asked, and what the others would have said.
-        told = pa.array(events.stated_attitude(events.stated(plan, chunk, crowd)))
+        told = pa.array(events.stated_attitude(attitudes))
         truth = truth.append_column("stated_attitude_score", told)
         self._put(f"truth/persons/{part}.parquet", "select * from t", t=truth)
 
@@ -217,7 +218,7 @@ class _Writer:
         self._put(f"landing/till/customer_relations/{part}.csv", queries.RELATIONS, **tables)
         self._put(f"truth/identities/{part}.parquet", queries.IDENTITIES, **tables)
 
-    def _events(self, chunk, part, crowd, placed, bought, last_day, has_left) -> None:
+    def _events(self, chunk, part, crowd, placed, bought, last_day, has_left, attitudes) -> None:
         plan = self.plan
         known = placed.person >= 0
 
@@ -228,7 +229,7 @@ class _Writer:
             last[placed.person[earlier]] = placed.day[earlier]
             return last
 
-        answers, self.answered = events.surveys(plan, chunk, crowd, last_before)
+        answers, self.answered = events.surveys(plan, chunk, crowd, attitudes, last_before)
         cases = events.cases(plan, chunk, crowd, last_day, has_left)
         member = pa.table({"person": crowd.number, "is_member": ~crowd.is_web | crowd.has_both})
         for system, entity, form, table in (

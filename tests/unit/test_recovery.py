@@ -7,7 +7,7 @@ from datetime import date
 import numpy as np
 import pytest
 from scipy import stats
-from simulated import histories
+from simulated import histories, order_days_between
 
 from regulars import lifetime_value as clv
 from regulars.simulator import Plan, simulate
@@ -33,30 +33,15 @@ def play(tmp_path, seeds: range):
         fit = clv.fit_dropout(histories(root, planted.end.isoformat()), has_prior=False)
         truth = np.log([planted.rate_shape, planted.rate_days, planted.dropout_a, planted.dropout_b])
         within.append(np.abs(np.log(fit.model.parameters) - truth) <= 2 * fit.standard_errors)
-        before = date.fromordinal(planted.end.toordinal() - HOLDOUT)
-        known, all_ = histories(root, before.isoformat()), histories_of(root, before, planted.end)
+        before = date.fromordinal(planted.end.toordinal() - HOLDOUT).isoformat()
+        known, later = histories(root, before), order_days_between(root, before, planted.end.isoformat())
         model = clv.fit_dropout(known).model
-        record = clv.score(model.expected_orders(HOLDOUT, known), all_, np.ones(len(all_)))
+        record = clv.score(model.expected_orders(HOLDOUT, known), later, np.ones(len(later)))
         calibrated.append(record.is_calibrated)
         alive = model.alive_probability(known)
         low, high = clv.count_quantiles(model, HOLDOUT, known.x, known.T, alive, alive)
-        covered.append(float(((all_ >= low) & (all_ <= high)).mean()))
+        covered.append(float(((later >= low) & (later <= high)).mean()))
     return np.array(within), calibrated, covered
-
-
-def histories_of(root, before: date, end: date) -> np.ndarray:
-    """Order-days between the two days of each customer known at the first, in the order of `histories`."""
-    from simulated import _connected
-
-    with _connected(root) as connection:
-        return (
-            connection.execute(
-                f"select count(*) filter (where day > '{before}' and day <= '{end}') as later from days group by customer"
-                f" having min(day) <= '{before}' order by customer"
-            )
-            .fetchnumpy()["later"]
-            .astype(float)
-        )
 
 
 def test_two_seeds(tmp_path):

@@ -83,10 +83,7 @@ signs as (
         customers.customer_id,
         case when known.has_referrals then case when referrers.customer_id is not null then 100 else 0 end end as referral_sign,
         cast(100 * (1 - orders.discount_amount / nullif(orders.gross_sales_amount, 0)) as decimal(18, 8)) as full_price_sign,
-        case
-            when customers.email_consent or customers.sms_consent or customers.phone_consent then 100
-            when not coalesce(customers.email_consent, customers.sms_consent, customers.phone_consent) then 0
-        end as consent_sign,
+        100 * cast({{ consents('customers') }} as integer) as consent_sign,
         case when known.has_cases then case when complainers.customer_id is not null then 0 else 100 end end as no_complaint_sign
     from customers
     cross join known

@@ -26,6 +26,22 @@ everybody as (
         on customers.customer_key = purchases.customer_key
 ),
 
+-- A customer's own margins count from some order-days' worth of everybody's; where they do not add up to sales, everybody's stand.
+shrunk as (
+    select
+        purchases.customer_key,
+        purchases.margin_amount,
+        purchases.net_sales_amount,
+        {{ var('clv_margin_prior_order_days') }} * everybody.order_day_amount as prior_sales_amount,
+        coalesce(
+            purchases.margin_amount is not null
+            and purchases.net_sales_amount + {{ var('clv_margin_prior_order_days') }} * everybody.order_day_amount > 0,
+            false
+        ) as has_own_margin
+    from purchases
+    cross join everybody
+),
+
 -- Each day's margin, discounted to the first order; decimals, so that sums are the same in whatever order they are taken.
 margins as (
     select
@@ -62,31 +78,21 @@ measured as (
         {{ alive_probability('customers', 'parameters') }} as alive_probability,
         {{ order_day_amount('customers', 'parameters', 'everybody.order_day_amount') }} as order_day_amount,
         case
-            when
-                purchases.margin_amount is not null
-                and purchases.net_sales_amount + {{ var('clv_margin_prior_order_days') }} * everybody.order_day_amount > 0
-                then 'own_and_everybody'
+            when shrunk.has_own_margin then 'own_and_everybody'
             when everybody.margin_rate is not null then 'everybody'
             else 'unknown'
         end as margin_rate_basis,
         case
-            when
-                purchases.margin_amount is not null
-                and purchases.net_sales_amount + {{ var('clv_margin_prior_order_days') }} * everybody.order_day_amount > 0
+            when shrunk.has_own_margin
                 then
-                    (
-                        cast(purchases.margin_amount as double)
-                        + {{ var('clv_margin_prior_order_days') }} * everybody.order_day_amount * everybody.margin_rate
-                    ) / (
-                        cast(purchases.net_sales_amount as double)
-                        + {{ var('clv_margin_prior_order_days') }} * everybody.order_day_amount
-                    )
+                    (cast(shrunk.margin_amount as double) + shrunk.prior_sales_amount * everybody.margin_rate)
+                    / (cast(shrunk.net_sales_amount as double) + shrunk.prior_sales_amount)
             else everybody.margin_rate
         end as margin_rate
     from customers
     cross join everybody
-    inner join purchases
-        on customers.customer_key = purchases.customer_key
+    inner join shrunk
+        on customers.customer_key = shrunk.customer_key
     inner join {{ ref('dim_customers') }} as dim_customers
         on customers.customer_id = dim_customers.customer_id
     left join parameters

@@ -27,7 +27,8 @@ margins as (
     select
         days.customer_key,
         month_ends.month_end_date,
-        {{ sum_if_all_known('days.margin_amount') }} as margin_amount
+        {{ sum_if_all_known('days.margin_amount') }} as margin_amount,
+        true as is_active
     from {{ ref('int_customer_days') }} as days
     inner join month_ends
         on
@@ -36,20 +37,11 @@ margins as (
     group by days.customer_key, month_ends.month_end_date
 ),
 
-windows as (
-    select
-        customer_key,
-        month_end_date,
-        margin_amount,
-        true as is_active
-    from margins
-),
-
 valued as (
     select
         histories.customer_key,
         histories.month_end_date,
-        case when windows.is_active then windows.margin_amount else 0 end as current_value_amount,
+        case when margins.is_active then margins.margin_amount else 0 end as current_value_amount,
         cast(
             {{ order_day_amount('histories', 'parameters', 'clv.average_order_day_amount') }} * clv.expected_margin_rate
             * coalesce({{ alive_probability('histories', 'parameters') }}, 1) * grid.discounted_order_days
@@ -65,10 +57,10 @@ valued as (
             clv.clv_segment = grid.clv_segment
             and histories.repeat_count = grid.repeat_count
             and histories.age_days = grid.age_days
-    left join windows
+    left join margins
         on
-            histories.customer_key = windows.customer_key
-            and histories.month_end_date = windows.month_end_date
+            histories.customer_key = margins.customer_key
+            and histories.month_end_date = margins.month_end_date
 ),
 
 judged as (
