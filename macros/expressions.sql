@@ -136,6 +136,11 @@
     end as integer)
 {%- endmacro %}
 
+{% macro not_below_zero(amount) %}
+  {#- 0 for what is negative; unknown stays unknown (`greatest` would make it 0). -#}
+  case when {{ amount }} > 0 then {{ amount }} when {{ amount }} <= 0 then 0 end
+{%- endmacro %}
+
 {% macro consents(customers) %}
   {#- Whether a customer may be written to or called by any means; NULL where nothing is known of it. -#}
   case

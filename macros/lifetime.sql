@@ -29,10 +29,10 @@
 {%- endmacro %}
 
 {% macro clv_segment() %}
-  {#- Segment that lifetime value is fitted for besides all: `clv_segment` names it. -#}
+  {#- Segment that lifetime value is fitted for besides all: `clv_segment` names it. What calls itself `all` is nobody's. -#}
   {%- set choice = var('clv_segment') -%}
-  {%- if choice == 'acquisition_channel' -%}coalesce(customers.acquisition_channel, 'unknown')
-  {%- elif choice == 'first_category' -%}coalesce(first_orders.first_category, 'unknown')
+  {%- if choice == 'acquisition_channel' -%}coalesce(nullif(customers.acquisition_channel, 'all'), 'unknown')
+  {%- elif choice == 'first_category' -%}coalesce(nullif(first_orders.first_category, 'all'), 'unknown')
   {%- elif choice == 'none' -%}'all'
   {%- else -%}{{ exceptions.raise_compiler_error("clv_segment is " ~ choice ~ ": none, acquisition_channel or first_category") }}
   {%- endif -%}

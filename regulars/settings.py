@@ -162,8 +162,20 @@ def project_vars() -> dict[str, Any]:
     return yaml.safe_load((project_root() / "dbt_project.yml").read_text(encoding="utf-8"))["vars"]
 
 
+# Vars that choose between ways of computing; others are numbers, lists or free text.
+CHOICES = {
+    "clv_model": ("mbg", "bg"),
+    "clv_segment": ("none", "acquisition_channel", "first_category"),
+    "rfm_method": ("ranks", "thresholds"),
+}
+
+
 def check_vars(settings: HomeSettings, path: Path) -> None:
-    """A var that no model knows would be set without effect: refuse it by name."""
+    """Refuse what no model knows, which would have no effect, and choices that nobody offers.
+
+    Raises:
+        UserError: naming the var.
+    """
     known = project_vars()
     for name in settings.vars:
         if name not in known:
@@ -172,4 +184,19 @@ def check_vars(settings: HomeSettings, path: Path) -> None:
                 file=str(path),
                 column=f"vars.{name}",
                 remedy=f"Known vars: {', '.join(known)}.",
+            )
+        value, offered = settings.vars[name], CHOICES.get(name)
+        if offered and value not in offered:
+            raise UserError(
+                f"there is no {name} {value!r}",
+                file=str(path),
+                column=f"vars.{name}",
+                remedy=f"Choose one of: {', '.join(offered)}.",
+            )
+        if name == "clv_annual_discount_rate" and not (isinstance(value, int | float) and value >= 0):
+            raise UserError(
+                f"{value!r} is no discount rate",
+                file=str(path),
+                column=f"vars.{name}",
+                remedy="Write a share per year, such as 0.10; 0 for none.",
             )

@@ -48,7 +48,7 @@ FITTED = (
             "fit_clv_holdout_cells",
             "fit_clv_earlier_cells",
         ),
-        ("clv_parameters", "clv_grid", "clv_intervals", "clv_runs", "clv_deciles", "clv_forecast"),
+        ("clv_parameters", "clv_grid", "clv_intervals", "clv_runs", "clv_groups", "clv_forecast"),
     ),
 )
 

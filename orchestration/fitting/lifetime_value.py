@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import duckdb
@@ -11,6 +13,7 @@ import pyarrow as pa
 
 from orchestration.fitting.base import Rows
 from regulars import lifetime_value as clv
+from regulars.lifetime_value.inputs import added
 
 ALL = "all"
 MONTH = 365.25 / 12
@@ -82,13 +85,13 @@ class _Lifetime:
 
     def tables(self) -> dict[str, Rows]:
         """Everything the models after this read."""
-        runs, deciles = self._record()
+        runs, groups = self._record()
         return {
             "clv_parameters": self._parameters(),
             "clv_grid": self._grid(),
             "clv_intervals": self._intervals(),
             "clv_runs": runs,
-            "clv_deciles": deciles,
+            "clv_groups": groups,
             "clv_forecast": self._forecast(),
         }
 
@@ -109,7 +112,8 @@ class _Lifetime:
             if choice.model is not None:
                 discounted = choice.model.discounted_orders_of_new(self.rate, self.horizon)
             leaves = int(getattr(choice.model, "can_leave_at_once", False))
-            rows.append((segment, choice.basis, *self._values(choice.model), leaves, *self._spend_values(), discounted))
+            values = (*self._values(choice.model), leaves, *self._spend_values(), _figure(discounted))
+            rows.append((segment, choice.basis, *values))
         return rows
 
     def _grid(self) -> pa.Table:
@@ -168,94 +172,91 @@ class _Lifetime:
         )
 
     def _record(self) -> tuple[Rows, Rows]:
-        """Every fit with its errors and those of its rivals; and its tenths."""
-        cells = _read(self.connection, "select * from fits.fit_clv_holdout_cells order by all")
-        earlier = _read(self.connection, "select * from fits.fit_clv_earlier_cells order by all")
-        length = self.connection.execute("select holdout_days from intermediate.int_clv_holdout_dates").fetchone()
+        """Every fit with its errors and those of its rivals; and its tenths and cohorts."""
+        holdout = _Holdout(self.connection, self.variables)
         runs: Rows = []
-        deciles: Rows = []
-        of = cells["clv_segment"].astype(str)
-        tested = self._tested(cells, np.ones(len(of), bool), earlier, length, None)
+        groups: Rows = []
+        tested = self._tested(holdout, ALL, None)
         for segment, choice in self.choices.items():
             inside = np.ones(len(self.segment_of), bool) if segment == ALL else self.segment_of == segment
-            result = tested if segment == ALL else self._tested(cells, of == segment, earlier, length, tested)
+            result = tested if segment == ALL else self._tested(holdout, segment, tested)
             weight = self.cells["customer_count"][inside]
             repeaters = int(weight[self.cells["repeat_count"][inside] >= 2].sum())
             runs.append(self._run(segment, choice, int(weight.sum()), repeaters, result))
             if result is not None:
-                deciles += [
-                    (segment, n + 1, float(predicted), float(actual))
-                    for n, (predicted, actual) in enumerate(result["score"].deciles)
-                ]
-        return runs, deciles
+                groups += [(segment, *group) for group in result.groups]
+        return runs, groups
 
-    def _tested(self, cells, inside, earlier, length, parent) -> dict[str, Any] | None:
+    def _tested(self, holdout: _Holdout, segment: str, parent: _Test | None) -> _Test | None:
         """A fit to what was known at the calibration date, and what came of it; None where too little came."""
-        if not inside.any() or not length or not length[0]:
+        inside = holdout.inside(segment)
+        if not inside.any() or not holdout.days:
             return None
-        customers = histories(cells, inside)
-        actual = cells["holdout_count"][inside].astype(float)
-        if customers.weight @ actual < self.variables["clv_minimum_holdout_order_days"]:
+        customers = histories(holdout.cells, inside)
+        actual = holdout.cells["holdout_count"][inside].astype(float)
+        if added(customers.weight, actual) < self.variables["clv_minimum_holdout_order_days"]:
             return None
-        choice = self._choose(customers, parent["choice"] if parent else None)
+        choice = self._choose(customers, parent.choice if parent else None)
         if choice.model is None:
             return None
-        predicted = choice.model.expected_orders(float(length[0]), customers)
-        weight = customers.weight
-        rivals = {"last_period": cells["last_period_count"][inside].astype(float)}
-        known = earlier["customer_count"].astype(float)
-        if known.sum() > 0:
-            mean = float(earlier["order_day_count"].sum() / known.sum())
-            rivals["mean"] = np.full(len(actual), mean)
-            table = {
-                (repeats, silence): days / count
-                for repeats, silence, count, days in zip(
-                    earlier["repeat_band"], earlier["silence_band"], known, earlier["order_day_count"], strict=True
-                )
-            }
-            places = zip(cells["repeat_band"][inside], cells["silence_band"][inside], strict=True)
-            rivals["table"] = np.array([table.get(place, mean) for place in places])
-        cohort = cells["cohort_quarter"][inside]
-        ratios = [
-            float(weight[group] @ predicted[group] / (weight[group] @ actual[group]))
-            for group in (cohort == quarter for quarter in np.unique(cohort))
-            if weight[group] @ actual[group] >= self.variables["clv_minimum_holdout_order_days"]
-        ]
-        return {
-            "choice": choice,
-            "customers": int(weight.sum()),
-            "score": clv.score(predicted, actual, weight),
-            "rivals": {
-                name: clv.score(rival, actual, weight).root_mean_squared_error for name, rival in rivals.items()
-            },
-            "worst_cohort": max(ratios, key=lambda ratio: abs(np.log(ratio))) if ratios else None,
+        predicted = choice.model.expected_orders(float(holdout.days), customers)
+        rivals = {
+            name: clv.score(rival, actual, customers.weight).root_mean_squared_error
+            for name, rival in holdout.rivals(segment, inside).items()
         }
+        cohort = holdout.cells["cohort_quarter"][inside]
+        quarters = np.unique(cohort)
+        members = np.vstack([clv.tenths(predicted, customers.weight), (cohort == quarters[:, None]) * customers.weight])
+        fit = choice.fit or (parent.choice.fit if parent else None)
+        compared = clv.compare(choice.model, fit, float(holdout.days), customers, actual, members)
+        told = [("predicted_tenth", f"{n:02d}") for n in range(1, 11)]
+        told += [("cohort_quarter", f"{(quarter - 1) // 4}-Q{(quarter - 1) % 4 + 1}") for quarter in quarters]
+        judged = compared.predicted >= self.variables["clv_minimum_group_order_days"]
+        return _Test(
+            choice,
+            int(customers.weight.sum()),
+            clv.score(predicted, actual, customers.weight),
+            rivals,
+            bool(compared.is_calibrated[judged].all()),
+            [
+                (*told[n], *(_figure(value[n]) for value in (compared.customers, compared.predicted, compared.actual,
+                 compared.standard_error)), bool(compared.is_calibrated[n]) if judged[n] else None)
+                for n in range(len(told))
+            ],
+        )  # fmt: skip
 
     def _run(self, segment: str, choice: clv.Choice, customers: int, repeaters: int, result) -> tuple:
         fit, model = choice.fit, choice.model
         errors = dict(zip(model.NAMES, fit.standard_errors, strict=True)) if fit else {}
         beyond = None
-        if model is not None:
+        # Without discounting, an endless sum of orders may have no end.
+        if model is not None and self.rate > 0:
             endless, within = (model.discounted_orders_of_new(self.rate, upto) for upto in (np.inf, self.horizon))
             beyond = max(0.0, 1 - within / endless)
         spend = self.spend
         record: tuple = (None,) * 12
         verdict = "no_model" if model is None else "not_tested"
         if result is not None:
-            score, rivals = result["score"], result["rivals"]
+            score, rivals = result.score, result.rivals
+            enough = self.variables["clv_minimum_holdout_order_days"]
+            ratios = [
+                predicted / actual
+                for kind, _, _, predicted, actual, *_ in result.groups
+                if kind == "cohort_quarter" and actual >= enough
+            ]
             record = (
-                result["customers"],
+                result.customers,
                 score.predicted,
                 score.actual,
                 score.mean_absolute_error,
                 score.root_mean_squared_error,
                 score.gini,
                 score.top_decile_lift,
-                score.is_calibrated,
-                result["worst_cohort"],
+                result.is_calibrated,
+                max(ratios, key=lambda ratio: abs(np.log(max(ratio, 1e-300)))) if ratios else None,
                 *(rivals.get(name) for name in ("last_period", "mean", "table")),
             )
-            verdict = "sound"
+            verdict = "sound" if result.is_calibrated else "misjudges_groups"
             if abs(score.ratio - 1) > self.variables["clv_drift_limit"]:
                 verdict = "drifts"
             if min(rivals.values()) < score.root_mean_squared_error:
@@ -266,36 +267,103 @@ class _Lifetime:
             choice.basis,
             customers,
             repeaters,
-            fit.log_likelihood if fit else None,
+            _figure(fit.log_likelihood) if fit else None,
             fit.is_converged if fit else None,
             *self._values(model),
-            *(float(errors[name]) if name in errors else None for name in ("r", "alpha", "a", "b")),
+            *(_figure(errors[name]) if name in errors else None for name in ("r", "alpha", "a", "b")),
             *self._spend_values(),
-            spend.log_likelihood if spend else None,
-            _finite(spend.pearson) if spend else None,
-            _finite(spend.spearman) if spend else None,
-            beyond,
-            *record,
+            *map(_figure, (spend.log_likelihood, spend.pearson, spend.spearman) if spend else [None] * 3),
+            *(_figure(value) if isinstance(value, float) else value for value in (beyond, *record)),
             verdict,
         )
 
     def _forecast(self) -> Rows:
-        """Of everybody together, by everybody's model."""
-        choice = self.choices[ALL]
-        if choice.model is None:
+        """Of all segments together, each by the model that stands for it."""
+        everybodys = self.choices[ALL]
+        own = {name: choice for name, choice in self.choices.items() if name != ALL and choice.fit is not None}
+        parts = [
+            clv.Part(histories(self.cells, self.segment_of == name), choice.model, choice.fit)
+            for name, choice in own.items()
+        ]
+        others = np.array([segment not in own for segment in self.segment_of])
+        if others.any() and everybodys.model is not None:
+            parts.append(clv.Part(histories(self.cells, others), everybodys.model, everybodys.fit))
+        if not parts:
             return []
-        months = clv.forecast(
-            self.everybody,
-            choice.model,
-            choice.fit.covariance if choice.fit else None,
-            MONTH,
-            self.variables["clv_forecast_months"],
-            self.variables["interval_z"],
-        )
+        months = clv.forecast(parts, MONTH, self.variables["clv_forecast_months"], self.variables["interval_z"])
         return [
-            (m.number, m.orders, m.orders_low, m.orders_high, m.active, m.active_low, m.active_high) for m in months
+            (m.number, *map(_figure, (m.orders, m.orders_low, m.orders_high, m.active, m.active_low, m.active_high)))
+            for m in months
         ]
 
 
-def _finite(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None
+@dataclass(frozen=True)
+class _Test:
+    """A model of the calibration date, and how it did."""
+
+    choice: clv.Choice
+    customers: int
+    score: clv.Score
+    rivals: dict[str, float]
+    is_calibrated: bool
+    groups: list[tuple]
+
+
+class _Holdout:
+    """What was known at the calibration date, what came, and what rivals that only count had to learn from."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, variables: Mapping[str, Any]):
+        self.cells = _read(connection, "select * from fits.fit_clv_holdout_cells order by all")
+        self.earlier = _read(connection, "select * from fits.fit_clv_earlier_cells order by all")
+        dates = connection.execute(
+            "select holdout_days, learning_days from intermediate.int_clv_holdout_dates"
+        ).fetchone()
+        self.days, self.learning_days = dates or (0, 0)
+        self.enough = variables["clv_rival_minimum_customers"]
+
+    def inside(self, segment: str) -> np.ndarray:
+        """Which cells belong to a segment."""
+        return self._of(self.cells, segment)
+
+    @staticmethod
+    def _of(cells: Mapping[str, np.ndarray], segment: str) -> np.ndarray:
+        names = cells["clv_segment"].astype(str)
+        return np.ones(len(names), bool) if segment == ALL else names == segment
+
+    def rivals(self, segment: str, inside: np.ndarray) -> dict[str, np.ndarray]:
+        """Predictions that need no model, one per cell; those with too little to learn from are absent."""
+        found = {"last_period": self.cells["last_period_count"][inside].astype(float)}
+        mean = self._mean(segment)
+        mean = self._mean(ALL) if mean is None else mean
+        if mean is None:
+            return found
+        found["mean"] = np.full(int(inside.sum()), mean)
+        of = self._of(self.earlier, segment)
+        people, days = Counter(), Counter()  # one segment's cells, or all segments' together
+        for repeats, silence, count, sum_of_days in zip(
+            *(self.earlier[name][of] for name in ("repeat_band", "silence_band", "customer_count", "order_day_count")),
+            strict=True,
+        ):
+            people[repeats, silence] += int(count)
+            days[repeats, silence] += int(sum_of_days)
+        table = {place: days[place] / people[place] * self._scale for place in people if people[place] >= self.enough}
+        here = zip(self.cells["repeat_band"][inside], self.cells["silence_band"][inside], strict=True)
+        found["table"] = np.array([table.get(place, mean) for place in here])
+        return found
+
+    @property
+    def _scale(self) -> float:
+        """Where history is short, rivals learn over a shorter time than they predict."""
+        return self.days / self.learning_days
+
+    def _mean(self, segment: str) -> float | None:
+        of = self._of(self.earlier, segment)
+        people = int(self.earlier["customer_count"][of].sum())
+        if people < self.enough or not self.learning_days:
+            return None
+        return float(self.earlier["order_day_count"][of].sum()) / people * self._scale
+
+
+def _figure(value: float | None) -> float | None:
+    """To ten digits: what differs by machine and number of threads lies beyond. NULL for what is no number."""
+    return float(f"{value:.10g}") if value is not None and np.isfinite(value) else None

@@ -14,11 +14,11 @@ x counts repeat orders (or order-days), t_x is the time from the first to the la
 order to the day of analysis. Weights count customers that are alike. Only NumPy and SciPy are needed.
 """
 
-from regulars.lifetime_value.backtest import Score, score
+from regulars.lifetime_value.backtest import Groups, Score, compare, score, tenths
 from regulars.lifetime_value.choice import Choice, choose, count_quantiles
 from regulars.lifetime_value.dropout import AverageRate, BetaGeometric, NegativeBinomial
 from regulars.lifetime_value.fitting import DropoutFit, Fit, SpendFit, bootstrap, fit_dropout, fit_spend
-from regulars.lifetime_value.forecast import Month, forecast
+from regulars.lifetime_value.forecast import Month, Part, forecast
 from regulars.lifetime_value.inputs import Customers
 from regulars.lifetime_value.pareto import ParetoNBD
 from regulars.lifetime_value.spend import GammaGamma
@@ -31,16 +31,20 @@ __all__ = [
     "DropoutFit",
     "Fit",
     "GammaGamma",
+    "Groups",
     "Month",
     "NegativeBinomial",
     "ParetoNBD",
+    "Part",
     "Score",
     "SpendFit",
     "bootstrap",
     "choose",
+    "compare",
     "count_quantiles",
     "fit_dropout",
     "fit_spend",
     "forecast",
     "score",
+    "tenths",
 ]

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from regulars.lifetime_value.fitting import Fit, spread
+from regulars.lifetime_value.inputs import Customers, added, rows_added
+
 TENTHS = 10
+ROOM = 0.1  # a group this close to its prediction is as predicted
+ERRORS = 3  # or within so many standard errors
 
 
 @dataclass(frozen=True)
@@ -18,7 +24,6 @@ class Score:
         mean_absolute_error, root_mean_squared_error: per customer.
         gini: how well predictions rank customers: 1 as well as can be, 0 like chance.
         top_decile_lift: orders of the tenth predicted highest, in multiples of a random tenth's.
-        deciles: predicted and actual orders of each tenth, lowest predictions first; shape (10, 2).
     """
 
     predicted: float
@@ -27,42 +32,74 @@ class Score:
     root_mean_squared_error: float
     gini: float
     top_decile_lift: float
-    deciles: np.ndarray
 
     @property
     def ratio(self) -> float:
         """Predicted over actual; NaN where nothing came."""
         return self.predicted / self.actual if self.actual > 0 else float("nan")
 
+
+@dataclass(frozen=True)
+class Groups:
+    """Predicted and actual orders of groups, and the standard error of their difference; each of shape (k,)."""
+
+    customers: np.ndarray
+    predicted: np.ndarray
+    actual: np.ndarray
+    standard_error: np.ndarray
+
     @property
-    def is_calibrated(self) -> bool:
-        """Whether actual over predicted of every tenth is 0.9 to 1.1, or within 3 / sqrt(predicted) of 1."""
-        expected, came = self.deciles.T
-        room = np.maximum(0.1, 3 / np.sqrt(np.maximum(expected, 1e-12)))
-        return bool((np.abs(came / np.maximum(expected, 1e-12) - 1) <= room).all())
+    def is_calibrated(self) -> np.ndarray:
+        """Whether each is within a tenth of its prediction, or within three standard errors."""
+        room = np.maximum(ROOM * self.predicted, ERRORS * self.standard_error)
+        return np.abs(self.actual - self.predicted) <= room
 
 
-def score(predicted: np.ndarray, actual: np.ndarray, weight: np.ndarray) -> Score:
+def score(predicted, actual, weight) -> Score:
     """Compare predictions with what came; rows stand for `weight` customers each.
 
     Raises:
         ValueError: when there are no customers.
     """
+    predicted, actual, weight = (np.asarray(value, dtype=float) for value in (predicted, actual, weight))
     total = weight.sum()
     if not total > 0:
         raise ValueError("there are no customers to compare")
     error = predicted - actual
-    groups = tenths(predicted, weight)
-    deciles = np.column_stack([groups @ predicted, groups @ actual])
-    came = float(weight @ actual)
+    came = added(weight, actual)
     return Score(
-        float(weight @ predicted),
+        added(weight, predicted),
         came,
-        float(weight @ np.abs(error) / total),
-        float(np.sqrt(weight @ error**2 / total)),
+        added(weight, np.abs(error)) / total,
+        float(np.sqrt(added(weight, error**2) / total)),
         _concentration(predicted, actual, weight) / max(_concentration(actual, actual, weight), 1e-300),
-        float(deciles[-1, 1] / came * TENTHS) if came > 0 else float("nan"),
-        deciles,
+        added(tenths(predicted, weight)[-1], actual) / came * TENTHS if came > 0 else float("nan"),
+    )
+
+
+def compare(
+    model: Any, fit: Fit | None, t: float, customers: Customers, actual: np.ndarray, groups: np.ndarray
+) -> Groups:
+    """Predicted and actual orders of groups in the next t.
+
+    Chance among customers and, where there is a fit, uncertain parameters make the standard error.
+
+    Args:
+        fit: of the model; None: parameters are taken as certain.
+        actual: orders of each row's customers, on average; shape (n,).
+        groups: how many customers of each row are in each group, shape (k, n).
+    """
+    alive = model.alive_probability(customers)
+    mean = model.expected_orders_if_alive(t, customers.x, customers.T)
+    squares = model.squared_orders_if_alive(0.0, t, customers.x, customers.T)
+    variance = rows_added(groups, np.maximum(alive * squares - (alive * mean) ** 2, 0))
+    if fit is not None:
+        variance = variance + spread(fit, lambda each: rows_added(groups, each.expected_orders(t, customers)))
+    return Groups(
+        groups.sum(axis=1),
+        rows_added(groups, alive * mean),
+        rows_added(groups, actual),
+        np.sqrt(np.maximum(variance, 0)),
     )
 
 

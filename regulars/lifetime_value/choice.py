@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from regulars.lifetime_value.dropout import AverageRate
-from regulars.lifetime_value.fitting import DropoutFit, fit_dropout
+from regulars.lifetime_value.fitting import STARTS, DropoutFit, fit_dropout
 from regulars.lifetime_value.inputs import Customers
 
 UNIDENTIFIED = 1.0  # standard error of ln a from which leaving can't be told from waiting
@@ -46,6 +46,8 @@ def choose(
         enough: customers with two repeats or more from which a group is fitted by itself.
         least: below so many, and without a parent, one average rate stands for all.
     """
+    if model not in STARTS:
+        raise ValueError(f"there is no model {model!r}: {', '.join(STARTS)}")
     repeaters = customers.weight[customers.x >= 2].sum()
     if repeaters < enough and parent is not None:
         return Choice(parent.model, "parent" if parent.basis in ("fit", "small_fit", "nbd") else parent.basis, None)

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special
 
-from regulars.lifetime_value.inputs import Customers, added
+from regulars.lifetime_value.inputs import Customers, added, rows_added
 from regulars.lifetime_value.model import OrderModel
 
 LEAST = 1e-7  # how far a is kept from 1 and r - a from whole numbers, where the closed form has holes
 NODES = 400  # of the quadrature that stands in where the closed form fails
+FEW_NODES = 24  # of quadratures over smooth functions
 
 
 @dataclass(frozen=True)
@@ -77,38 +78,47 @@ class BetaGeometric(OrderModel):
         total = added(people, own) + added(w, np.logaddexp(0, odds) - r * np.log1p(T / alpha) - x * np.log(alpha + T))
         if not derivatives:
             return total
-        s = special.expit(odds)
+        # Weights of those who may have left, and of their curvature.
+        left = w * special.expit(odds)
+        bend = left * special.expit(-odds)
         after, last = 1 / (alpha + T), 1 / (alpha + t_x)
         base = b + orders - 1 + o
-        inverse = np.where(base > 0, 1 / np.where(base > 0, base, 1), 0)[of]
-        z = [np.log1p((T - t_x) / (alpha + t_x)), (r + x) * (after - last), np.full(len(x), 1 / a), -inverse]
+        inverse = np.where(base > 0, 1 / np.where(base > 0, base, 1), 0)
+        left_by_orders, bend_by_orders = (np.bincount(of, value, len(orders)) for value in (left, bend))
+        waited, shape = np.log1p((T - t_x) / (alpha + t_x)), r + x
+        slope = shape * (after - last)
         digamma_all, trigamma_all = special.digamma(a + b + orders + o), special.polygamma(1, a + b + orders + o)
         digamma_ab, trigamma_ab = special.digamma(a + b), special.polygamma(1, a + b)
         gradient = np.array(
             [
                 added(people, special.digamma(r + orders) - special.digamma(r)) - added(w, np.log1p(T / alpha)),
-                added(w, r / alpha - (r + x) * after),
+                added(w, r / alpha - shape * after),
                 added(people, digamma_ab - digamma_all),
                 added(people, special.digamma(b + orders + o) - digamma_all - special.digamma(b) + digamma_ab),
             ]
         )
-        hessian, curved = np.zeros((4, 4)), [[0.0] * 4 for _ in range(4)]
+        hessian = np.zeros((4, 4))
         hessian[0, 0] = added(people, special.polygamma(1, r + orders) - special.polygamma(1, r))
         hessian[0, 1] = added(w, 1 / alpha - after)
-        hessian[1, 1] = added(w, -r / alpha**2 + (r + x) * after**2)
+        hessian[1, 1] = added(w, -r / alpha**2 + shape * after**2)
         hessian[2, 2] = hessian[2, 3] = added(people, trigamma_ab - trigamma_all)
         hessian[3, 3] = added(
             people, special.polygamma(1, b + orders + o) - trigamma_all - special.polygamma(1, b) + trigamma_ab
         )
-        curved[0][1] = after - last
-        curved[1][1] = (r + x) * (last**2 - after**2)
-        curved[2][2] = -1 / a**2
-        curved[3][3] = inverse**2
-        for i in range(4):
-            gradient[i] += added(w, s * z[i])
-            for j in range(i, 4):
-                hessian[i, j] += added(w, s * curved[i][j] + s * (1 - s) * z[i] * z[j])
-                hessian[j, i] = hessian[i, j]
+        # Of ln(1 + odds of having left): by r, alpha, a, b; what depends on x alone is added up over x.
+        bent_waited, bent_slope = bend * waited, bend * slope
+        gradient += np.array([added(left, waited), added(left, slope), left.sum() / a, -added(left_by_orders, inverse)])
+        hessian[0, 0] += added(bent_waited, waited)
+        hessian[0, 1] += added(left, after - last) + added(bent_waited, slope)
+        hessian[0, 2] += bent_waited.sum() / a
+        hessian[0, 3] -= added(np.bincount(of, bent_waited, len(orders)), inverse)
+        hessian[1, 1] += added(left, shape * (last**2 - after**2)) + added(bent_slope, slope)
+        hessian[1, 2] += bent_slope.sum() / a
+        hessian[1, 3] -= added(np.bincount(of, bent_slope, len(orders)), inverse)
+        hessian[2, 2] += (bend.sum() - left.sum()) / a**2
+        hessian[2, 3] -= added(bend_by_orders, inverse) / a
+        hessian[3, 3] += added(left_by_orders + bend_by_orders, inverse**2)
+        hessian = np.triu(hessian) + np.triu(hessian, 1).T
         theta = self.parameters
         return total, theta * gradient, np.diag(theta * gradient) + np.outer(theta, theta) * hessian
 
@@ -155,7 +165,25 @@ class BetaGeometric(OrderModel):
         """The same by quadrature: E over p, the chance to leave, of (1 - (1 + p t / (alpha + T))^-(r + x)) / p."""
         p, density = self.leaving_chances(x, NODES)
         exponent = -(self.r + x)[:, None] * np.log1p(p * (t / (self.alpha + T))[:, None])
-        return (-np.expm1(exponent) / p) @ density
+        return rows_added(-np.expm1(exponent) / p, density)
+
+    def squared_orders_if_alive(self, start: float, length: float, x, T) -> np.ndarray:
+        """E[square of the orders between start and start + length from now | still a customer at T], one per row.
+
+        At rate l and chance p to leave, exp(-l p start) are left, and their orders in `length` are the lesser of a
+        geometric and a Poisson count. Averaged over l (gamma) in closed form, over p (beta) by quadrature.
+        """
+        x, T = np.broadcast_arrays(np.asarray(x, dtype=float), np.asarray(T, dtype=float))
+        unique, where = np.unique(x, return_inverse=True)
+        nodes, density = self.leaving_chances(unique, FEW_NODES)
+        p = np.maximum(nodes, 1e-8)[where]
+        shape, since = (self.r + x)[:, None], (self.alpha + T)[:, None]
+        end = since + p * (start + length)
+        left_then = np.exp(shape * np.log(since / end))
+        left_before = np.exp(shape * np.log(since / (since + p * start)))
+        gone = left_before * -np.expm1(shape * np.log((since + p * start) / end))
+        squares = (2 / p - 1) / p * gone - 2 * (1 - p) * length / p * shape / end * left_then
+        return rows_added(squares, density)
 
     def at_least_if_alive(self, n, t: float, x, T) -> np.ndarray:
         """P(at least n orders in the next t | still a customer at T); n at least 1.
@@ -231,6 +259,10 @@ class AverageRate(OrderModel):
 
     kind = "average"
     NAMES = ("rate",)
+
+    def __post_init__(self) -> None:
+        if not (np.isfinite(self.rate) and self.rate >= 0):
+            raise ValueError(f"rate is {self.rate}: it is finite and not below 0")
 
     def expected_orders_if_alive(self, t, x, T) -> np.ndarray:
         """E[orders in the next t]; t, x and T broadcast."""

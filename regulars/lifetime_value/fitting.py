@@ -10,15 +10,17 @@ import numpy as np
 from scipy import linalg, optimize
 
 from regulars.lifetime_value.dropout import BetaGeometric, NegativeBinomial
-from regulars.lifetime_value.inputs import Customers, refuse
+from regulars.lifetime_value.inputs import Customers, added, refuse
 from regulars.lifetime_value.pareto import ParetoNBD
 from regulars.lifetime_value.spend import GammaGamma
 
 PRIOR_SD = 1.5  # of each ln parameter, times in mean observation times and money in mean order values
 MOST_STEPS = 200
-CLOSE = 1e-9
+CLOSE = 1e-5  # a Newton step this small leaves an error of its square
+ROUNDING = 1e-13
+STEP = 1e-4  # of ln parameters, for slopes
 MANY = 5000  # cells from which a coarser fit is worth its time as a start
-COARSE = 12  # bins of time per mean age
+COARSE = 40  # bins of time per mean age
 
 STARTS: dict[str, Any] = {
     "bg": BetaGeometric(0.5, 0.3, 1.0, 2.0, can_leave_at_once=False),
@@ -92,12 +94,14 @@ def fit_dropout(customers: Customers, model: str = "mbg", has_prior: bool = True
         near = start
         if len(scaled) > MANY:
             few = _coarser(scaled)
-            near = start.with_parameters(np.exp(_newton(start, lambda m, *d: m.log_likelihood(few, *d), has_prior)[0]))
-        found = _newton(near, lambda m, *d: m.log_likelihood(scaled, *d), has_prior)
-    theta, covariance, is_converged = found
+            near = start.with_parameters(np.exp(_newton(start, lambda m: m.log_likelihood(few, True), has_prior)[0]))
+        found = _newton(near, lambda m: m.log_likelihood(scaled, True), has_prior)
+    theta, covariance, is_converged, log_likelihood = found
     units = np.array([unit if name in start.TIMES else 1.0 for name in start.NAMES])
     fitted = start.with_parameters(np.exp(theta) * units)
-    return DropoutFit(fitted, fitted.log_likelihood(customers), covariance, float(customers.weight.sum()), is_converged)
+    # Densities of x times each, told per unit.
+    log_likelihood -= added(customers.weight, customers.x) * np.log(unit)
+    return DropoutFit(fitted, log_likelihood, covariance, float(customers.weight.sum()), is_converged)
 
 
 def fit_spend(orders, mean, weight=None, has_prior: bool = True) -> SpendFit:
@@ -120,11 +124,13 @@ def fit_spend(orders, mean, weight=None, has_prior: bool = True) -> SpendFit:
     refuse(orders <= 0, "orders is not above 0")
     refuse(mean <= 0, "mean is not above 0: leave such customers out")
     refuse(weight < 0, "weight is negative")
+    if not weight.sum() > 0:
+        raise ValueError("weights add up to nothing")
     unit = float(weight @ mean / weight.sum())
     scaled = mean / unit
-    theta, covariance, is_converged = _newton(
+    theta, covariance, is_converged, _ = _newton(
         GammaGamma(4.0, 4.0, 1.0),
-        lambda m, *d: m.log_likelihood(orders, scaled, weight, *d),
+        lambda m: m.log_likelihood(orders, scaled, weight, True),
         has_prior,
     )
     p, q, v = np.exp(theta)
@@ -133,6 +139,20 @@ def fit_spend(orders, mean, weight=None, has_prior: bool = True) -> SpendFit:
     spearman = _correlation(_ranks(orders, weight), _ranks(mean, weight), weight)
     value = fitted.log_likelihood(orders, mean, weight)
     return SpendFit(fitted, value, covariance, float(weight.sum()), is_converged, pearson, spearman)
+
+
+def spread(fit: Fit, figures: Callable[[Any], np.ndarray]) -> np.ndarray:
+    """Variance of figures that uncertain parameters bring along: the delta method on the ln parameters.
+
+    Args:
+        figures: function of a model; its result's shape is the answer's.
+    """
+    logs = np.log(fit.model.parameters)
+    slopes = []
+    for step in STEP * np.eye(len(logs)):
+        up, down = (figures(fit.model.with_parameters(np.exp(logs + sign * step))) for sign in (1, -1))
+        slopes.append((up - down) / (2 * STEP))
+    return np.einsum("i...,ij,j...->...", np.array(slopes), fit.covariance, np.array(slopes))
 
 
 def bootstrap(customers: Customers, fit: DropoutFit, count: int, seed: int = 1, has_prior: bool = True) -> np.ndarray:
@@ -161,42 +181,46 @@ def _coarser(customers: Customers) -> Customers:
 
 
 def _newton(start: Any, likelihood: Callable, has_prior: bool):
-    """Damped Newton; returns ln parameters, covariance, whether it converged.
+    """Damped Newton; returns ln parameters, covariance, whether it converged, and the log-likelihood without the prior.
 
     Args:
-        likelihood: function of a model giving its log-likelihood; called with True as well, also the derivatives.
+        likelihood: function of a model giving its log-likelihood, gradient and Hessian by the ln parameters.
     """
     precision = 1 / PRIOR_SD**2 if has_prior else 0.0
-    theta = np.log(start.parameters)
-    is_converged = False
+    unit = np.eye(len(start.NAMES))
 
-    def objective(at: np.ndarray) -> float:
+    def objective(at: np.ndarray):
+        """What is to be largest, its gradient, and minus its Hessian: one pass over the data for all three."""
         if np.abs(at).max() > 60:
-            return -np.inf
+            return -np.inf, None, None
         with np.errstate(all="ignore"):
-            value = likelihood(start.with_parameters(np.exp(at))) - precision * (at @ at) / 2
-        return value if np.isfinite(value) else -np.inf
+            value, gradient, hessian = likelihood(start.with_parameters(np.exp(at)))
+        value -= precision * (at @ at) / 2
+        return (value if np.isfinite(value) else -np.inf), gradient - precision * at, precision * unit - hessian
 
-    best = objective(theta)
+    theta = np.log(start.parameters)
+    best, gradient, information = objective(theta)
+    is_converged = False
     for _ in range(MOST_STEPS):
-        _, gradient, hessian = likelihood(start.with_parameters(np.exp(theta)), True)
-        gradient = gradient - precision * theta
-        values, axes = linalg.eigh(-hessian + precision * np.eye(len(theta)))
+        values, axes = linalg.eigh(information)
         # Uphill whatever the curvature, and never further than e^2 in one step.
         step = axes @ ((axes.T @ gradient) / np.maximum(np.abs(values), 1e-8 * max(1.0, np.abs(values).max())))
         step *= min(1.0, 2.0 / max(np.abs(step).max(), 1e-300))
         size = 1.0
-        while (tried := objective(theta + size * step)) < best and size > 1e-12:
+        tried = objective(theta + step)
+        # At the top, sums of many customers differ by rounding alone.
+        least = best - ROUNDING * abs(best)
+        while tried[0] < least and size > 1e-12:
             size /= 2
-        if tried < best:
-            is_converged = bool(np.abs(step).max() < 1e-5)
+            tried = objective(theta + size * step)
+        if tried[0] < least:
             break
-        theta, best = theta + size * step, tried
+        theta = theta + size * step
+        best, gradient, information = tried
         if np.abs(size * step).max() < CLOSE:
             is_converged = True
             break
-    _, _, hessian = likelihood(start.with_parameters(np.exp(theta)), True)
-    return theta, _inverse(-hessian + precision * np.eye(len(theta))), is_converged
+    return theta, _inverse(information), is_converged, best + precision * (theta @ theta) / 2
 
 
 def _quasi_newton(start: Any, weight: float, value: Callable, has_prior: bool):
@@ -221,7 +245,7 @@ def _quasi_newton(start: Any, weight: float, value: Callable, has_prior: bool):
             for i in axes
         ]
     )
-    return theta, _inverse(hessian * weight), bool(simplex.success)
+    return theta, _inverse(hessian * weight), bool(simplex.success), value(start.with_parameters(np.exp(theta)))
 
 
 def _inverse(information: np.ndarray) -> np.ndarray:

@@ -40,6 +40,9 @@ class Customers:
             object.__setattr__(self, name, array)
         if count == 0:
             raise ValueError("there are no customers")
+        refuse(
+            np.abs(arrays["x"] - np.round(arrays["x"])) > 1e-9 * np.maximum(arrays["x"], 1), "x is not a whole number"
+        )
         refuse(arrays["t_x"] > arrays["T"] * (1 + 1e-12), "t_x is later than T")
         refuse((arrays["x"] == 0) & (arrays["t_x"] > 0), "t_x is above 0 for a customer without repeat orders")
         if not arrays["weight"].sum() > 0:
@@ -68,3 +71,8 @@ def refuse(wrong: np.ndarray, what: str) -> None:
 def added(weight: np.ndarray, value: np.ndarray) -> float:
     """Weighted sum, the same whatever number of threads the machine's linear algebra uses."""
     return float((weight * value).sum())
+
+
+def rows_added(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Weighted sum of each row, likewise: values of shape (..., k), weights (k,)."""
+    return (values * weights).sum(axis=-1)

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from regulars.lifetime_value.inputs import Customers
+from regulars.lifetime_value.inputs import Customers, rows_added
 
 
 class Model:
@@ -16,6 +16,12 @@ class Model:
 
     NAMES: ClassVar[tuple[str, ...]] = ()
     TIMES: ClassVar[tuple[str, ...]] = ()
+
+    def __post_init__(self) -> None:
+        for name in self.NAMES:
+            value = getattr(self, name)
+            if not (np.isfinite(value) and value > 0):
+                raise ValueError(f"{name} of {type(self).__name__} is {value}: parameters are finite and above 0")
 
     @property
     def parameters(self) -> np.ndarray:
@@ -43,8 +49,20 @@ class OrderModel(Model):
         """P(still a customer) at T; 1 for everybody in models that know no leaving."""
         return np.ones(len(customers))
 
+    def squared_orders_if_alive(self, start: float, length: float, x, T) -> np.ndarray:
+        """E[square of the orders between start and start + length from now | still a customer at T], one per row.
+
+        As rates that differ as gamma (shape r + x) among customers alike make it. Where customers leave meanwhile it is
+        more; models that know how much say so.
+        """
+        x, T = np.asarray(x, dtype=float), np.asarray(T, dtype=float)
+        mean = self.expected_orders_if_alive(start + length, x, T) - self.expected_orders_if_alive(start, x, T)
+        return mean + mean**2 * (1 + 1 / (getattr(self, "r", np.inf) + x))
+
     def expected_orders(self, t, customers: Customers) -> np.ndarray:
         """E[orders in the next t units of time], one per customer."""
+        if np.any(np.asarray(t) < 0):
+            raise ValueError("t is negative: expectations look ahead")
         return self.alive_probability(customers) * self.expected_orders_if_alive(t, customers.x, customers.T)
 
     def expected_orders_of_new(self, t) -> np.ndarray:
@@ -87,5 +105,5 @@ def discounted(expected: Callable[[np.ndarray], np.ndarray], rate: float, horizo
     nodes, weights = np.polynomial.legendre.leggauss(12)
     y = (nodes + 1) / 2
     u = horizon * y**2
-    inside = rate * (expected(u[None, :]) * np.exp(-rate * u)) @ (weights * y * horizon)
+    inside = rate * rows_added(expected(u[None, :]) * np.exp(-rate * u), weights * y * horizon)
     return np.exp(-rate * horizon) * expected(np.array([[horizon]]))[:, 0] + inside

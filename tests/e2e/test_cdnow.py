@@ -263,6 +263,58 @@ def test_lifetime_value_is_what_the_api_gives(cdnow, histories):
         assert low <= expected * 1.2 and high >= expected
 
 
+def test_rivals_are_what_counting_gives(cdnow, purchases, histories):
+    """Half of the history is predicted, half of the rest taught the mean and the table; all rivals recomputed from the file."""
+    runs = cdnow.query(
+        "select clv_segment, calibration_date, holdout_days, rival_last_period_rmse, rival_mean_rmse, rival_table_rmse"
+        " from profitability.clv_model_runs where holdout_rmse is not null"
+    )
+    assert len(runs) > 1
+    days: dict[str, dict[date, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
+    for who, day, _, amount in purchases:
+        days[who][day] += amount
+    paid = {who: sorted(day for day, amount in kept.items() if amount > 0) or None for who, kept in days.items()}
+    free = {who: min(kept) for who, kept in days.items()}
+    history = (LAST_DAY - min(day for _, day, *_ in purchases)).days
+    length = history // 2
+    learning = (history - length) // 2
+    calibration = LAST_DAY - timedelta(days=length)
+    before = calibration - timedelta(days=learning)
+
+    def place(who: str, day: date) -> tuple[int, int] | None:
+        known = [one for one in paid[who] or [] if one <= day]
+        if not known and free[who] > day:
+            return None
+        repeats, silence = max(len(known) - 1, 0), (day - (known[-1] if known else free[who])).days
+        return sum(repeats >= edge for edge in (1, 2, 4, 8, 16)), sum(
+            silence >= edge for edge in (15, 31, 61, 121, 241)
+        )
+
+    def between(who: str, start: date, end: date) -> int:
+        return sum(start < day <= end for day in paid[who] or [])
+
+    for segment, day, holdout, *found in runs:
+        assert (day, holdout) == (calibration, length)
+        members = [who for who in histories if segment in ("all", way(who))]
+        taught, learnt, people = Counter(), Counter(), 0
+        for who in members:
+            if (at := place(who, before)) is not None:
+                taught[at] += 1
+                learnt[at] += between(who, before, calibration)
+                people += 1
+        assert people >= 30
+        scale = length / learning
+        mean = sum(learnt.values()) / people * scale
+        errors = np.zeros(3)
+        tested = [(who, at) for who in members if (at := place(who, calibration)) is not None]
+        for who, at in tested:
+            came = between(who, calibration, LAST_DAY)
+            table = learnt[at] / taught[at] * scale if taught[at] >= 30 else mean
+            last = between(who, calibration - timedelta(days=length), calibration)
+            errors += [(last - came) ** 2, (mean - came) ** 2, (table - came) ** 2]
+        np.testing.assert_allclose(found, np.sqrt(errors / len(tested)), rtol=1e-8)
+
+
 def test_value_is_unknown_without_a_margin(cdnow):
     assert cdnow.query(
         "select count(predicted_clv_amount), count(historic_clv_amount), count(expected_order_margin_amount)"

@@ -130,24 +130,38 @@ def test_moves_between_value_tiers_end_in_todays(retailer):
 
 
 def test_the_record_of_lifetime_value(retailer):
-    """Every fit is tested where enough came, beats its rivals on customers made by the model, and its tenths add up."""
+    """Every fit is tested where enough came, beats its rivals on customers made by the model, and its tenths and cohorts add up."""
     runs = retailer.query(
-        "select clv_segment, verdict, holdout_rmse, rival_last_period_rmse, holdout_predicted_order_days, holdout_actual_order_days"
-        " from profitability.clv_model_runs"
+        "select clv_segment, verdict, holdout_rmse, rival_last_period_rmse, holdout_customer_count,"
+        " holdout_predicted_order_days, holdout_actual_order_days from profitability.clv_model_runs"
     )
     assert len(runs) > 1
-    tenths = dict(
-        (segment, (predicted, actual))
-        for segment, predicted, actual in retailer.query(
-            "select clv_segment, sum(predicted_order_days), sum(actual_order_days) from profitability.clv_calibration group by 1"
+    groups = {
+        (segment, kind): (customers, predicted, actual)
+        for segment, kind, customers, predicted, actual in retailer.query(
+            "select clv_segment, group_type, sum(customer_count), sum(predicted_order_days), sum(actual_order_days)"
+            " from profitability.clv_calibration group by 1, 2"
         )
-    )
-    for segment, verdict, error, rival, predicted, actual in runs:
+    }
+    for segment, verdict, error, rival, customers, predicted, actual in runs:
         assert (verdict == "not_tested") == (error is None)
         if error is not None:
-            assert tenths[segment] == pytest.approx((predicted, actual))
+            for kind in ("predicted_tenth", "cohort_quarter"):
+                assert groups[segment, kind] == pytest.approx((customers, predicted, actual))
             assert verdict == "loses_to_rival" or error < rival
     assert next(verdict for segment, verdict, *_ in runs if segment == "all") == "sound"
+
+
+def test_the_forecast_adds_up_to_what_is_expected_of_customers(retailer):
+    """Twelve months of all segments, by ages in quarters of a month, and each customer's own year."""
+    months, customers = (
+        retailer.query(query)[0][0]
+        for query in (
+            "select sum(expected_orders) from prospecting.customer_base_forecast",
+            "select sum(expected_orders_12m) from profitability.customer_clv",
+        )
+    )
+    assert months == pytest.approx(customers, rel=5e-4)
 
 
 def test_ceilings_follow_from_the_seed(retailer):

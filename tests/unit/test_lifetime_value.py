@@ -169,6 +169,22 @@ def test_three_ways_to_the_same_expectation(fits, kind):
     np.testing.assert_allclose(tails, closed, rtol=1e-6)
 
 
+@pytest.mark.parametrize(
+    "model",
+    [
+        clv.BetaGeometric(0.8, 55.0, 0.7, 4.0),
+        clv.BetaGeometric(0.5, 6.0, 1.0, 2.0, False),
+        clv.NegativeBinomial(0.8, 55.0),
+    ],
+)
+def test_squares_are_the_sum_of_the_distribution(model):
+    """E[N^2] = sum of (2 n - 1) P(N >= n)."""
+    x, T = np.array([0.0, 1, 5, 50]), np.array([1.0, 39, 390, 39])
+    n = np.arange(1, 20_000)
+    sums = [((2 * n - 1) * model.at_least_if_alive(n, 52, *history)).sum() for history in zip(x, T, strict=True)]
+    np.testing.assert_allclose(model.squared_orders_if_alive(0.0, 52.0, x, T), sums, rtol=1e-3)
+
+
 def test_against_simulated_customers():
     """Expected orders and the chance of ordering in a later month, against customers played out one by one."""
     model = clv.BetaGeometric(0.8, 50.0, 1.5, 4.0)
@@ -176,19 +192,25 @@ def test_against_simulated_customers():
     count, x, T, t = 200_000, 3, 200.0, 180.0
     rate = random.gamma(model.r + x, 1 / (model.alpha + T), count)
     leave = random.beta(model.a, model.b + x + 1, count)
-    orders, late, clock, alive = np.zeros(count), np.zeros(count, bool), np.zeros(count), np.ones(count, bool)
+    orders, late, clock, alive = np.zeros(count), np.zeros(count), np.zeros(count), np.ones(count, bool)
     while alive.any():
         clock = clock + random.exponential(1, count) / rate
         alive &= clock <= t
         orders += alive
-        late |= alive & (clock > 150)
+        late += alive & (clock > 150)
         alive &= random.random(count) >= leave
     assert model.expected_orders_if_alive(t, x, T) == pytest.approx(
         orders.mean(), abs=4 * orders.std() / np.sqrt(count)
     )
     from regulars.lifetime_value.forecast import orders_in
 
-    assert orders_in(model, 150, 30, one(x, T, T))[0] == pytest.approx(late.mean(), abs=4 * late.std() / np.sqrt(count))
+    ordered, squared = late > 0, late**2
+    assert orders_in(model, 150, 30, one(x, T, T))[0] == pytest.approx(
+        ordered.mean(), abs=4 * ordered.std() / np.sqrt(count)
+    )
+    assert model.squared_orders_if_alive(150, 30, [x], [T])[0] == pytest.approx(
+        squared.mean(), abs=4 * squared.std() / np.sqrt(count)
+    )
     low, high = clv.count_quantiles(model, t, [x], [T], [1.0], [1.0])
     assert (orders < low[0]).mean() <= 0.027 and (orders > high[0]).mean() <= 0.027
     assert (orders >= high[0]).mean() > 0.023, "no wider than it has to be"
@@ -266,6 +288,7 @@ def test_bootstrap_agrees_with_standard_errors():
         ([1], [np.nan], [5], "t_x is not a finite number"),
         ([1, 2], [1, 1], [5, np.inf], r"T is not a finite number \(row 1\)"),
         ([1, 2], [1], [5, 5], "has shape"),
+        ([1, 2.5], [1, 1], [5, 5], r"x is not a whole number \(row 1\)"),
     ],
 )
 def test_wrong_histories_are_refused(x, t_x, T, says):
@@ -282,6 +305,16 @@ def test_wrong_calls_are_refused():
         clv.fit_spend([1, 2], [3.0, -1.0])
     with pytest.raises(ValueError, match="discount rate above 0"):
         clv.BetaGeometric(1, 1, 1, 1).discounted_orders_if_alive(0, 1, 1)
+    with pytest.raises(ValueError, match="there is no model"):
+        clv.choose(one(1, 2, 3), "abc")
+    with pytest.raises(ValueError, match="t is negative"):
+        clv.BetaGeometric(1, 1, 1, 1).expected_orders(-1, one(1, 2, 3))
+    with pytest.raises(ValueError, match="b of BetaGeometric is -1"):
+        clv.BetaGeometric(1, 1, 1, -1)
+    with pytest.raises(ValueError, match="q of GammaGamma is nan"):
+        clv.GammaGamma(1, np.nan, 1)
+    with pytest.raises(ValueError, match="weights add up to nothing"):
+        clv.fit_spend([1], [2.0], [0])
 
 
 def test_fallbacks_by_size():
@@ -365,7 +398,7 @@ def test_tenths_and_gini_by_hand():
     record = clv.score(predicted, actual, weight)
     assert record.predicted == 13 and record.actual == 9 and record.gini == pytest.approx(1)
     assert record.top_decile_lift == pytest.approx(6 / 9 * 10)
-    np.testing.assert_allclose(record.deciles[:, 1], [0] * 8 + [3, 6])
+    np.testing.assert_allclose(clv.tenths(predicted, weight) @ actual, [0] * 8 + [3, 6])
     flat = clv.score(np.ones(3), actual, weight)
     assert flat.gini == pytest.approx(0) and flat.top_decile_lift == pytest.approx(1)
 
@@ -392,7 +425,7 @@ def test_a_months_interval_covers_what_comes():
             alive &= random.random(count) >= leave
         customers = clv.Customers(x, last, T)
         fit = clv.fit_dropout(customers)
-        for month, came in zip(clv.forecast(customers, fit.model, fit.covariance, 30.0, 6, 1.96), months, strict=True):
+        for month, came in zip(clv.forecast([clv.Part(customers, fit.model, fit)], 30.0, 6, 1.96), months, strict=True):
             inside.append(month.orders_low <= came <= month.orders_high)
     assert stats.binomtest(int(np.sum(inside)), len(inside), 0.95).pvalue > 1e-4 or np.mean(inside) > 0.95
     assert np.mean(inside) > 0.88

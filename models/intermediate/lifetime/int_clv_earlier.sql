@@ -1,4 +1,4 @@
--- Grain: one customer who had ordered a holdout period before the calibration date: what a rival that only counts learns from.
+-- Grain: one customer who had ordered by the learning date, before the calibration date: what a rival that only counts learns from.
 -- A view: read once, in aggregate.
 {{ config(materialized='view') }}
 
@@ -13,7 +13,7 @@ days as (
 ),
 
 histories as (
-    {{ purchase_histories('days', "(select earlier_date from dates)") }}
+    {{ purchase_histories('days', "(select learning_date from dates)") }}
 ),
 
 after as (
@@ -25,7 +25,7 @@ after as (
     where
         days.order_count > 0
         and days.net_sales_amount > 0
-        and days.activity_date > dates.earlier_date
+        and days.activity_date > dates.learning_date
         and days.activity_date <= dates.calibration_date
     group by days.customer_key
 )

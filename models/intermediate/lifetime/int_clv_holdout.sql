@@ -20,14 +20,14 @@ after as (
     select
         days.customer_key,
         count(*) filter (where days.activity_date > dates.calibration_date) as holdout_count,
-        count(*) filter (where days.activity_date > dates.earlier_date and days.activity_date <= dates.calibration_date)
+        count(*) filter (where days.activity_date > dates.last_period_date and days.activity_date <= dates.calibration_date)
             as last_period_count
     from days
     cross join dates
     where
         days.order_count > 0
         and days.net_sales_amount > 0
-        and days.activity_date > dates.earlier_date
+        and days.activity_date > dates.last_period_date
     group by days.customer_key
 )
 

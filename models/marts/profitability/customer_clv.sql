@@ -18,7 +18,8 @@ purchases as (
 everybody as (
     select
         cast(sum(customers.paid_sales_amount) as double) / nullif(sum(customers.paid_order_day_count), 0) as order_day_amount,
-        cast(sum(customers.paid_order_count) as double) / nullif(sum(customers.paid_order_day_count), 0) as orders_per_order_day,
+        -- Where returns ate up every order-day, none is expected either: 1 makes no figure.
+        coalesce(cast(sum(customers.paid_order_count) as double) / nullif(sum(customers.paid_order_day_count), 0), 1) as orders_per_order_day,
         cast(sum(purchases.margin_amount) as double)
         / nullif(sum(case when purchases.margin_amount is not null then purchases.net_sales_amount end), 0) as margin_rate
     from customers
@@ -26,7 +27,7 @@ everybody as (
         on customers.customer_key = purchases.customer_key
 ),
 
--- A customer's own margins count from some order-days' worth of everybody's; where they do not add up to sales, everybody's stand.
+-- A customer's own margins count from some order-days' worth of everybody's; where all was returned, everybody's stand.
 shrunk as (
     select
         purchases.customer_key,
@@ -34,8 +35,7 @@ shrunk as (
         purchases.net_sales_amount,
         {{ var('clv_margin_prior_order_days') }} * everybody.order_day_amount as prior_sales_amount,
         coalesce(
-            purchases.margin_amount is not null
-            and purchases.net_sales_amount + {{ var('clv_margin_prior_order_days') }} * everybody.order_day_amount > 0,
+            purchases.margin_amount is not null and purchases.net_sales_amount > 0 and everybody.margin_rate is not null,
             false
         ) as has_own_margin
     from purchases

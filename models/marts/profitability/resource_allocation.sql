@@ -12,8 +12,8 @@ customers as (
         tiers.potential_value_amount,
         clv.value_of_one_like_it_amount,
         lifecycle.lifecycle_stage = 'lapsed' as is_lapsed,
-        cast(greatest(clv.value_if_kept_amount, 0) * assumptions.save_probability as decimal(18, 4)) as keep_amount,
-        cast(greatest(clv.value_if_kept_amount, 0) * assumptions.win_back_probability as decimal(18, 4)) as win_back_amount
+        cast({{ not_below_zero('clv.value_if_kept_amount') }} * assumptions.save_probability as decimal(18, 4)) as keep_amount,
+        cast({{ not_below_zero('clv.value_if_kept_amount') }} * assumptions.win_back_probability as decimal(18, 4)) as win_back_amount
     from {{ ref('customer_value_tiers') }} as tiers
     inner join {{ ref('customer_clv') }} as clv
         on tiers.customer_id = clv.customer_id
@@ -35,8 +35,10 @@ grouped as (
         {{ dimension }} as value,
         count(*) as customer_count,
         count(*) filter (where is_lapsed) as lapsed_customer_count,
-        {{ sum_if_all_known('current_value_amount') }} as current_value_amount,
-        {{ sum_if_all_known('potential_value_amount') }} as potential_value_amount,
+        count(current_value_amount) as current_known_count,
+        count(potential_value_amount) as potential_known_count,
+        sum(current_value_amount) as current_value_amount,
+        sum(potential_value_amount) as potential_value_amount,
         cast(sum(value_of_one_like_it_amount) as double) / nullif(count(value_of_one_like_it_amount), 0) as new_customer_value_amount,
         cast(sum(keep_amount) filter (where not is_lapsed) as double)
         / nullif(count(keep_amount) filter (where not is_lapsed), 0) as keep_ceiling_amount,
@@ -47,14 +49,15 @@ grouped as (
     {%- endfor %}
 ),
 
--- A group stands where its mean customer would: against the mean of all, compared cross-multiplied.
+-- A group stands where its mean customer would, among customers whose value is known: against the mean of all of them,
+-- compared cross-multiplied.
 compared as (
     select
         grouped.*,
-        cast(grouped.current_value_amount as decimal(38, 4)) * sum(grouped.customer_count) over (partition by grouped.dimension)
-        >= sum(grouped.current_value_amount) over (partition by grouped.dimension) * grouped.customer_count as is_current_high,
-        cast(grouped.potential_value_amount as decimal(38, 4)) * sum(grouped.customer_count) over (partition by grouped.dimension)
-        >= sum(grouped.potential_value_amount) over (partition by grouped.dimension) * grouped.customer_count as is_potential_high
+        cast(grouped.current_value_amount as decimal(38, 4)) * sum(grouped.current_known_count) over (partition by grouped.dimension)
+        >= sum(grouped.current_value_amount) over (partition by grouped.dimension) * grouped.current_known_count as is_current_high,
+        cast(grouped.potential_value_amount as decimal(38, 4)) * sum(grouped.potential_known_count) over (partition by grouped.dimension)
+        >= sum(grouped.potential_value_amount) over (partition by grouped.dimension) * grouped.potential_known_count as is_potential_high
     from grouped
 ),
 
@@ -87,10 +90,12 @@ select
     {{ as_of_date() }} as as_of_date,
     advised.customer_count,
     advised.lapsed_customer_count,
+    advised.current_known_count as current_value_customer_count,
     cast(advised.current_value_amount as decimal(18, 4)) as current_value_amount,
+    advised.potential_known_count as potential_value_customer_count,
     cast(advised.potential_value_amount as decimal(18, 4)) as potential_value_amount,
     cast(advised.new_customer_value_amount as decimal(18, 4)) as new_customer_value_amount,
-    cast(greatest(advised.new_customer_value_amount, 0) * {{ var('acquisition_value_share') }} as decimal(18, 4)) as acquire_ceiling_amount,
+    cast({{ not_below_zero('advised.new_customer_value_amount') }} * {{ var('acquisition_value_share') }} as decimal(18, 4)) as acquire_ceiling_amount,
     cast(advised.keep_ceiling_amount as decimal(18, 4)) as keep_ceiling_amount,
     cast(advised.win_back_ceiling_amount as decimal(18, 4)) as win_back_ceiling_amount,
     'seed_retention_assumptions' as ceiling_basis,
