@@ -1,9 +1,9 @@
 """What lifetime value costs at ten million customers, against DuckDB's own scan-and-group, and a peer at one million.
 
 Histories are drawn from MBG/NBD and written to Parquet; then, in one run: the floor (a scan that groups by repeats and
-bins of recency and age, and adds up both), cells and fit, spend cells and Gamma-Gamma, the grid and the scores in SQL. The peer,
-`lifetimes` 0.11.3, runs in an environment of its own, which is made for it and removed; where that fails the row says
-so. Prints Markdown.
+bins of recency and age, and adds up both), cells and fit, spend cells and Gamma-Gamma, the grid and the scores in SQL.
+The peer, `lifetimes` 0.11.3, runs in an environment of its own, which is made for it and removed; where that fails the
+row says so. Prints Markdown.
 """
 
 from __future__ import annotations

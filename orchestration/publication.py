@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import json
 import os
 import shutil
@@ -15,6 +17,7 @@ import duckdb
 
 import regulars
 from orchestration.reading.base import identifier, quoted
+from orchestration.warehouse import limit_engine
 from regulars.errors import UserError
 from regulars.home import Home
 
@@ -61,6 +64,17 @@ def relations(manifest: Mapping[str, Any]) -> list[Relation]:
     return sorted(found, key=lambda relation: relation.full_name)
 
 
+@dataclass(frozen=True)
+class Version:
+    """A published version that is kept."""
+
+    path: Path
+    published_at: str
+    as_of_date: str | None
+    rows: int
+    previous: str | None
+
+
 class Publication:
     """Writes versions of the published warehouse and moves the pointer `published` to the newest."""
 
@@ -79,17 +93,20 @@ class Publication:
         """
         version = self.home.versions / run_id
         fresh = self.home.versions / f".{run_id}.part"
+        previous = self.home.published.resolve().name if self.home.published.is_symlink() else None
         try:
             for leftover in self.home.versions.glob(".*.part"):
                 shutil.rmtree(leftover)
             self.check_pointer()
             fresh.mkdir(parents=True)
-            rows = self._write(fresh, relations)
+            rows, contents = self._write(fresh, relations)
             docs(fresh / "data_docs")
             content = {
                 **manifest,
+                "previous": previous,
                 "published_at": datetime.now(UTC).isoformat(timespec="seconds"),
                 "rows": rows,
+                "parquet": contents,
             }
             (fresh / "manifest.json").write_text(json.dumps(content, indent=2, default=str) + "\n")
             _sync(fresh)
@@ -103,8 +120,43 @@ class Publication:
                 file=str(self.home.published),
                 remedy="Free space or change its permissions, then refresh again: the last version is untouched.",
             ) from error
-        self._remove_old(version)
+        self._remove_old()
         return rows
+
+    def versions(self) -> list[Version]:
+        """Versions that are kept, in the order they were published, newest first."""
+        found: dict[str, Version] = {}
+        for path in self.home.versions.glob("[!.]*"):
+            with contextlib.suppress(OSError, ValueError, KeyError):
+                told = json.loads((path / "manifest.json").read_text())
+                rows = sum(told["rows"].values())
+                found[path.name] = Version(path, told["published_at"], told["as_of_date"], rows, told.get("previous"))
+
+        # Each names the one it replaced: an order that no clock that was set back can upset.
+        def age(version: Version) -> int:
+            older = found.get(version.previous or "")
+            return 1 + age(older) if older else 0
+
+        return sorted(found.values(), key=lambda version: (age(version), version.published_at), reverse=True)
+
+    def roll_back(self, run_id: str | None = None) -> Version:
+        """Point to another version: the one that the present one replaced, or the named one.
+
+        Raises:
+            UserError: when there is no such version.
+        """
+        self.check_pointer()
+        versions = {version.path.name: version for version in self.versions()}
+        present = versions.get(self.home.published.resolve().name)
+        wanted = versions.get(run_id or (present.previous if present and present.previous else ""))
+        if not wanted:
+            raise UserError(
+                f"there is no version {run_id}" if run_id else "there is no earlier version",
+                file=str(self.home.versions),
+                remedy=f"Kept are: {', '.join(versions) or 'none'}. To keep more set keep_versions in regulars.yml.",
+            )
+        self._point_to(wanted.path)
+        return wanted
 
     def check_pointer(self) -> None:
         """Refuse to replace what somebody else put there.
@@ -122,15 +174,16 @@ class Publication:
                 remedy="Move it away: Regulars puts a pointer to its newest version there.",
             )
 
-    def _write(self, folder: Path, relations: Sequence[Relation]) -> dict[str, int]:
+    def _write(self, folder: Path, relations: Sequence[Relation]) -> tuple[dict[str, int], dict[str, str]]:
+        """Database and Parquet files; returns rows per relation, and what each file holds."""
         rows: dict[str, int] = {}
-        parquet = folder / "parquet"
+        files = _Files(folder, self.home.published)
         with duckdb.connect(str(folder / "warehouse.duckdb")) as connection:
             connection.execute("set TimeZone = 'UTC'")
+            limit_engine(connection, self.home)
             connection.execute(f"attach {quoted(self.home.database)} as {BUILD} (read_only)")
             for schema in dict.fromkeys(relation.schema for relation in relations):
                 connection.execute(f"create schema {schema}")
-                (parquet / schema).mkdir(parents=True)
             for relation in relations:
                 name = relation.full_name
                 order = f" order by {', '.join(relation.key)}" if relation.key and not relation.month else ""
@@ -141,26 +194,9 @@ class Publication:
                 for column, description in relation.columns.items():
                     connection.execute(f"comment on column {name}.{column} is {quoted(description)}")
                 rows[name] = connection.execute(f"select count(*) from {name}").fetchone()[0]
-                self._write_parquet(connection, relation, parquet / relation.schema, rows[name])
+                files.write(connection, relation, rows[name])
             connection.execute(f"detach {BUILD}")
-        return rows
-
-    @staticmethod
-    def _write_parquet(connection, relation: Relation, folder: Path, row_count: int) -> None:
-        """One file, or one per month; a fact without rows is one file, so that its columns can be read."""
-        name = relation.full_name
-        if not relation.month or not row_count:
-            target = folder / f"{relation.name}.parquet"
-            connection.execute(f"copy {name} to {quoted(target)} (format parquet)")
-            return
-        column = identifier(relation.month)
-        label = relation.month.removesuffix("_date").removesuffix("_month") + "_month"
-        months = f"select distinct date_trunc('month', {column})::date from {name} order by 1"
-        for (first,) in connection.execute(months).fetchall():
-            target = folder / relation.name / f"{label}={first:%Y-%m}" / f"{relation.name}.parquet"
-            target.parent.mkdir(parents=True)
-            within = f"{column} >= date '{first}' and {column} < date '{first}' + interval 1 month"
-            connection.execute(f"copy (select * from {name} where {within}) to {quoted(target)} (format parquet)")
+        return rows, files.contents
 
     def _point_to(self, version: Path) -> None:
         pointer = self.home.root / f".published.{version.name}"
@@ -170,16 +206,68 @@ class Publication:
             self.home.published.rmdir()
         pointer.replace(self.home.published)
 
-    def _remove_old(self, newest: Path) -> None:
+    def _remove_old(self) -> None:
         """Keep the last versions: a reader that opened one a moment ago still finds its files."""
-        versions = sorted(
-            (path for path in self.home.versions.iterdir() if not path.name.startswith(".")),
-            key=lambda path: path.stat().st_mtime_ns,
-            reverse=True,
+        versions = self.versions()
+        present = self.home.published.resolve().name
+        kept = {present, *(version.path.name for version in versions[: max(2, self.home.settings.keep_versions)])}
+        kept |= {version.previous for version in versions if version.path.name == present}
+        for path in self.home.versions.glob("[!.]*"):
+            if path.name not in kept:
+                shutil.rmtree(path, ignore_errors=True)
+
+
+class _Files:
+    """Parquet files of a version. One that holds what the last version's did is linked, not written again.
+
+    Args:
+        folder: the version's.
+        last: the last version; need not exist.
+    """
+
+    def __init__(self, folder: Path, last: Path):
+        self.folder, self.last = folder, last.resolve()
+        self.contents: dict[str, str] = {}
+        self.known: dict[str, str] = {}
+        with contextlib.suppress(OSError, ValueError):
+            self.known = json.loads((self.last / "manifest.json").read_text()).get("parquet", {})
+
+    def write(self, connection: duckdb.DuckDBPyConnection, relation: Relation, row_count: int) -> None:
+        """One file, or one per month; a fact without rows is one file, so that its columns can be read."""
+        name = relation.full_name
+        columns = connection.execute(
+            "select column_name, data_type from duckdb_columns() where schema_name = ? and table_name = ?"
+            " order by column_index",
+            [relation.schema, relation.name],
+        ).fetchall()
+        # Rows as a set: a sum of hashes, whatever their order; files are sorted by key.
+        listed = ", ".join(identifier(column) for column, _ in columns)
+        holds = f"count(*) || ' ' || coalesce(sum(cast(hash({listed}) as hugeint)), 0)"
+        shape = hashlib.sha256(repr((duckdb.__version__, columns, relation.key)).encode()).hexdigest()[:16]
+        if not relation.month or not row_count:
+            (content,) = connection.execute(f"select {holds} from {name}").fetchone()
+            self._put(connection, f"{relation.schema}/{relation.name}.parquet", f"{shape} {content}", name)
+            return
+        column = identifier(relation.month)
+        label = relation.month.removesuffix("_date").removesuffix("_month") + "_month"
+        months = (
+            f"select date_trunc('month', {column})::date as month, {holds} from {name} group by month order by month"
         )
-        others = [path for path in versions if path != newest]
-        for path in others[max(1, self.home.settings.keep_versions - 1) :]:
-            shutil.rmtree(path, ignore_errors=True)
+        for first, content in connection.execute(months).fetchall():
+            place = f"{relation.schema}/{relation.name}/{label}={first:%Y-%m}/{relation.name}.parquet"
+            within = f"{column} >= date '{first}' and {column} < date '{first}' + interval 1 month"
+            self._put(connection, place, f"{shape} {content}", f"(select * from {name} where {within})")
+
+    def _put(self, connection: duckdb.DuckDBPyConnection, place: str, content: str, rows: str) -> None:
+        target = self.folder / "parquet" / place
+        target.parent.mkdir(parents=True, exist_ok=True)
+        self.contents[place] = content
+        if self.known.get(place) == content:
+            # Where files can't be linked they are written.
+            with contextlib.suppress(OSError):
+                os.link(self.last / "parquet" / place, target)
+                return
+        connection.execute(f"copy {rows} to {quoted(target)} (format parquet)")
 
 
 def describe(home: Home, run_id: str, as_of_date: str | None, loads: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -199,7 +287,9 @@ def describe(home: Home, run_id: str, as_of_date: str | None, loads: Sequence[Ma
 
 def _sync(folder: Path) -> None:
     """Make sure that everything is on disk before the pointer moves."""
-    for path in folder.rglob("*"):
-        if path.is_file():
-            with path.open("rb") as file:
-                os.fsync(file.fileno())
+    for path in [folder, *folder.rglob("*")]:
+        place = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(place)
+        finally:
+            os.close(place)

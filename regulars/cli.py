@@ -115,6 +115,10 @@ def _run(home: Home, as_of: str | None, full: bool, began: float) -> Exit:
 
         outcome = run_refresh(home, as_of, full, on_step=lambda step: status.update(f"{stage_of(step)} …"))
     if outcome.exit is not Exit.PUBLISHED:
+        from regulars.notify import notify
+
+        for failed in notify(home, outcome.exit, outcome.run_id, outcome.messages[0] if outcome.messages else ""):
+            errors.print(f"Nobody was told: {escape(failed)}")
         errors.print(f"[bold red]{_headline(outcome.exit)}[/]", *map(escape, outcome.messages), sep="\n")
         if outcome.exit is not Exit.FAULT:
             return outcome.exit
@@ -271,6 +275,58 @@ def withdraw(
             )
         Fingerprint(place, {}).path.unlink(missing_ok=True)
     console.print(f"{escape(name)} {'counts again' if undo else 'is withdrawn'}. Next: regulars refresh")
+
+
+@app.command()
+def status(
+    home: HomeOption = None,
+    last: Annotated[int, typer.Option(min=1, help="How many refreshes to list.")] = 10,
+) -> None:
+    """List the last refreshes: when, how long, what came of them, rows, checks; and the versions that are kept."""
+    place = Home.at(home)
+    place.prepare()
+    place.export()
+    from orchestration.publication import Publication
+    from orchestration.runs import forget_dead_runs, recent
+
+    forget_dead_runs(place)
+    table = Table("started (UTC)", "seconds", "outcome", "rows", "trend", "checks", "cause", box=None)
+    refreshes = recent(place, last)
+    for number, refresh in enumerate(refreshes):
+        earlier = next((past.rows for past in refreshes[number + 1 :] if past.rows), None)
+        colour = {"published": "green", "running": "yellow"}.get(refresh.outcome, "red")
+        table.add_row(
+            f"{refresh.started_at:%Y-%m-%d %H:%M:%S}",
+            f"{refresh.seconds:.1f}" if refresh.seconds is not None else "",
+            f"[{colour}]{refresh.outcome.replace('_', ' ')}[/]",
+            f"{refresh.rows:,}" if refresh.rows is not None else "",
+            f"{refresh.rows / earlier - 1:+.1%}" if refresh.rows and earlier else "",
+            f"{refresh.checks - refresh.failed_checks} of {refresh.checks} passed" if refresh.checks else "",
+            escape(refresh.cause),
+        )
+    console.print(table if refreshes else "There was no refresh yet.")
+    present = place.published.resolve().name
+    for version in Publication(place).versions():
+        mark = " ← published" if version.path.name == present else ""
+        console.print(f"version {version.path.name}: {version.published_at}, as of {version.as_of_date}{mark}")
+
+
+@app.command()
+def rollback(
+    home: HomeOption = None,
+    version: Annotated[
+        str | None, typer.Argument(help="A version `regulars status` lists (default: the last).")
+    ] = None,
+) -> None:
+    """Put an earlier version back, at once. The next refresh that finds something new publishes a new one."""
+    from orchestration.publication import Publication
+
+    place = Home.at(home)
+    place.prepare()
+    with place.lock("regulars rollback"):
+        back = Publication(place).roll_back(version)
+    console.print(f"Published is version {back.path.name} of {back.published_at}, as of {back.as_of_date}.")
+    console.print("Find what was wrong (regulars withdraw takes a file out), then: regulars refresh --full")
 
 
 @app.command()

@@ -22,6 +22,7 @@ CODE_FOLDERS = ("models", "seeds", "macros", "tests/data", "orchestration", "exp
 CODE_FILES = ("dbt_project.yml", "profiles.yml", "requirements.lock")
 
 
+MOST_MEMORY = 10 << 30  # of a machine's memory the engine takes half by itself, and no more than this
 DAGSTER_INSTANCE = """# Written by Regulars; remove this line to make it yours.
 telemetry:
   enabled: false
@@ -137,6 +138,15 @@ class Home:
         check_vars(settings, self.settings_file)
         return settings
 
+    @property
+    def engine(self) -> dict[str, str | int]:
+        """What DuckDB may take, wherever it runs for this home; beyond its memory limit it spills to disk."""
+        half = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
+        return {
+            "memory_limit": self.settings.memory_limit or f"{min(half, MOST_MEMORY) >> 20}MiB",
+            "threads": self.settings.threads or os.cpu_count() or 1,
+        }
+
     def prepare(self) -> None:
         """Make the folders, and Dagster's instance file.
 
@@ -184,6 +194,18 @@ class Home:
             finally:
                 file.truncate(0)
 
+    def is_locked(self) -> bool:
+        """Whether a living process holds the home; what a dead one wrote into the lock does not count."""
+        path = self.build / "refresh.lock"
+        if not path.exists():
+            return False
+        with path.open("r+") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+        return False
+
     def lock_holder(self) -> str:
         """Who holds the lock, as that process wrote it; empty when nobody does."""
         path = self.build / "refresh.lock"
@@ -193,6 +215,8 @@ class Home:
         """Tell dbt and Dagster, which read the environment, where this home is."""
         os.environ["REGULARS_HOME"] = str(self.root)
         os.environ["REGULARS_BUILD_DATABASE"] = str(self.database)
+        os.environ["REGULARS_MEMORY_LIMIT"] = str(self.engine["memory_limit"])
+        os.environ["REGULARS_THREADS"] = str(self.engine["threads"])
         os.environ["DAGSTER_HOME"] = str(self.dagster)
         if self.landing_override:
             os.environ["REGULARS_LANDING"] = str(self.landing_override)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import dagster as dg
 
 from regulars.errors import Exit, is_out_of_room, out_of_room
 from regulars.home import Home
+
+STARTED_BY = "regulars/started_by"
 
 
 @dataclass
@@ -30,7 +32,9 @@ def run_refresh(home: Home, as_of: str | None, full: bool, on_step: Callable[[st
         on_step: called with the name of each step that starts.
     """
     from orchestration.definitions import build
+    from orchestration.runs import forget_dead_runs
 
+    forget_dead_runs(home)
     job = build().resolve_job_def("refresh")
     listener = _Listener(on_step)
     logging.getLogger("regulars.progress").addHandler(listener)
@@ -38,6 +42,7 @@ def run_refresh(home: Home, as_of: str | None, full: bool, on_step: Callable[[st
         result = job.execute_in_process(
             instance=dg.DagsterInstance.get(),
             raise_on_error=False,
+            tags={STARTED_BY: "command_line"},
             run_config={
                 "loggers": {"progress": {"config": {}}},
                 "resources": {"refresh": {"config": {"as_of": as_of, "full": full}}},
@@ -61,12 +66,16 @@ class _Listener(logging.Handler):
 
 
 def _outcome(result: dg.ExecuteInProcessResult, home: Home) -> Outcome:
-    events = result.all_events
+    return outcome_of(result.run_id, result.success, result.all_events, home)
+
+
+def outcome_of(run_id: str, is_success: bool, events: Sequence[dg.DagsterEvent], home: Home) -> Outcome:
+    """What a run's events come to, whoever started it."""
     seconds = {
         event.step_key: event.event_specific_data.duration_ms / 1000 for event in events if event.is_step_success
     }
-    if result.success:
-        return Outcome(Exit.PUBLISHED, result.run_id, seconds=seconds)
+    if is_success:
+        return Outcome(Exit.PUBLISHED, run_id, seconds=seconds)
     # A gate that failed speaks through its checks; the step's own error only repeats that it failed.
     messages = [
         event.event_specific_data.description or f"check {event.event_specific_data.check_name} failed"
@@ -82,7 +91,7 @@ def _outcome(result: dg.ExecuteInProcessResult, home: Home) -> Outcome:
         if event.is_step_failure:
             said = event.event_specific_data.user_failure_data
             if said and "exit" in said.metadata:
-                return Outcome(Exit(said.metadata["exit"].value), result.run_id, [said.description])
+                return Outcome(Exit(said.metadata["exit"].value), run_id, [said.description])
             if not messages:
                 messages.append(said.description if said else _cause(event.event_specific_data.error))
     if not messages:
@@ -94,8 +103,8 @@ def _outcome(result: dg.ExecuteInProcessResult, home: Home) -> Outcome:
                     code = Exit.UNUSABLE
                 messages.append(told)
     if code is Exit.FAULT and is_out_of_room(" ".join(messages)):
-        return Outcome(Exit.UNUSABLE, result.run_id, [str(out_of_room(messages[0], str(home.root)))])
-    return Outcome(code, result.run_id, messages)
+        return Outcome(Exit.UNUSABLE, run_id, [str(out_of_room(messages[0], str(home.root)))])
+    return Outcome(code, run_id, messages)
 
 
 def _cause(error) -> str:

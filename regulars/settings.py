@@ -39,6 +39,16 @@ class _Settings(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+class NotifySettings(_Settings):
+    """Whom to tell when a refresh fails: a command that gets the message on its standard input, a web address, or both.
+
+    A web address that is a secret stands in an environment variable, whose name is given.
+    """
+
+    command: str | None = Field(None, min_length=1)
+    webhook: str | None = Field(None, pattern=r"^(https?://\S+|[A-Z][A-Z0-9_]*)$")
+
+
 class HomeSettings(_Settings):
     """What regulars.yml of a home may say; every key may be left out."""
 
@@ -47,6 +57,9 @@ class HomeSettings(_Settings):
     quarantine_limit_rate: float = Field(0.01, ge=0, le=1)
     publish_source_customer_ids: bool = False
     keep_versions: int = Field(2, ge=1)
+    memory_limit: str | None = Field(None, pattern=r"^\d+(\.\d+)? ?[MG]i?B$")
+    threads: int | None = Field(None, ge=1)
+    notify: NotifySettings = Field(default_factory=NotifySettings)
     nightly_at: str = Field("03:30", pattern=r"^([01]\d|2[0-3]):[0-5]\d$")
     vars: dict[str, Any] = Field(default_factory=dict)
 

@@ -1,6 +1,7 @@
 """Publishing: only when every gate of this very run is present and green, then all at once."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 import dagster as dg
 
@@ -8,6 +9,7 @@ from orchestration.publication import describe, relations
 from orchestration.resources import Refresh, told
 from regulars.errors import Exit
 
+WARN_WINDOW, FAIL_WINDOW = timedelta(hours=26), timedelta(hours=50)
 PUBLISHED = dg.AssetKey(["published", "warehouse"])
 
 
@@ -41,7 +43,14 @@ def published_warehouse(
 ) -> dg.AssetsDefinition:
     """The asset of what readers see."""
 
-    @dg.asset(key=PUBLISHED, deps=after, group_name="published", kinds={"duckdb", "parquet"})
+    # A nightly refresh that is late shows at once in Dagster.
+    @dg.asset(
+        key=PUBLISHED,
+        deps=after,
+        group_name="published",
+        kinds={"duckdb", "parquet"},
+        freshness_policy=dg.FreshnessPolicy.time_window(fail_window=FAIL_WINDOW, warn_window=WARN_WINDOW),
+    )
     def publish(context: dg.AssetExecutionContext, refresh: Refresh) -> dg.MaterializeResult:
         """The published warehouse: a DuckDB file, Parquet, Data Docs and a manifest, put in place at once."""
         refuse_unless_green(context, expected)

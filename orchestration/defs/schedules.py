@@ -1,4 +1,4 @@
-"""When a refresh starts by itself: every night, and when files arrive."""
+"""When a refresh starts by itself: every night, and when files arrive; and who is told when one fails."""
 
 import hashlib
 import json
@@ -6,7 +6,10 @@ import json
 import dagster as dg
 
 from orchestration.resources import current_home
+from orchestration.runs import forget_dead_runs
 from regulars.home import Fingerprint, landed_paths
+from regulars.job import STARTED_BY, outcome_of
+from regulars.notify import notify
 
 
 def nightly(job) -> dg.ScheduleDefinition:
@@ -29,6 +32,7 @@ def arrivals(job) -> dg.SensorDefinition:
     def watch(context: dg.SensorEvaluationContext):
         """Files arrived, changed or went."""
         home = current_home()
+        forget_dead_runs(home)
         state = {str(path): [path.stat().st_size, path.stat().st_mtime_ns] for path in landed_paths(home.landing)}
         published = Fingerprint(home, {}).last.get("landing", {})
         digest = hashlib.sha256(json.dumps(state, sort_keys=True).encode()).hexdigest()
@@ -40,3 +44,28 @@ def arrivals(job) -> dg.SensorDefinition:
         return dg.RunRequest(run_key=None)
 
     return watch
+
+
+def failures(job) -> dg.SensorDefinition:
+    """Tells of refreshes that failed, as regulars.yml says under `notify`; the command line tells of its own."""
+
+    @dg.run_failure_sensor(
+        name="failures",
+        monitored_jobs=[job],
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        minimum_interval_seconds=30,
+    )
+    def tell(context: dg.RunFailureSensorContext):
+        """A refresh failed."""
+        run = context.dagster_run
+        if STARTED_BY in run.tags:
+            return dg.SkipReason("The command line told of it.")
+        logs = context.instance.all_logs(run.run_id)
+        events = [log.dagster_event for log in logs if log.dagster_event]
+        home = current_home()
+        outcome = outcome_of(run.run_id, False, events, home)
+        for failed in notify(home, outcome.exit, run.run_id, outcome.messages[0] if outcome.messages else ""):
+            context.log.warning(failed)
+        return None
+
+    return tell

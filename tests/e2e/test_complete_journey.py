@@ -181,7 +181,8 @@ def test_one_thread_gives_the_same_rows(chain):
         return {name: chain.query(f"select * from {name} order by all") for name in relations}
 
     before = rows()
-    again = chain.refresh("--full", REGULARS_THREADS="1")
+    chain.settings("threads: 1\n")
+    again = chain.refresh("--full")
     assert again.exit == 0, again.text
     assert rows() == before
 

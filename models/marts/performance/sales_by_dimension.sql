@@ -22,12 +22,21 @@
 } %}
 with
 
+-- Lines are grouped by a number that stands for the category: a text takes longer.
 products as (
     select
         product_id,
-        category
+        category,
+        dense_rank() over (order by category asc) as category_number
     from {{ ref('int_products') }}
     where category is not null
+),
+
+categories as (
+    select distinct
+        category_number,
+        category
+    from products
 ),
 
 customers as (
@@ -58,7 +67,7 @@ lines as (
         order_lines.coupon_discount_amount,
         order_lines.net_sales_amount,
         order_lines.margin_amount,
-        products.category,
+        products.category_number,
         customers.customer_key,
         customers.is_member,
         coalesce(customers.pyramid_tier, 'anonymous') as pyramid_tier
@@ -75,7 +84,7 @@ summed as (
         order_month,
         channel,
         store_id,
-        category,
+        category_number,
         pyramid_tier,
         {%- for name, added in sums.items() %}
         sum({{ added }}) as {{ name }},
@@ -85,23 +94,24 @@ summed as (
         count(discount_amount) filter (where not is_return) + count(coupon_discount_amount) filter (where not is_return) as discount_count,
         count(coupon_discount_amount) filter (where not is_return) as coupon_count
     from lines
-    group by order_month, channel, store_id, category, pyramid_tier
+    group by order_month, channel, store_id, category_number, pyramid_tier
 ),
 
--- One row an order and cell, then one a customer: counting distinct over lines would take as long as all the rest.
+-- One row an order and cell, then one a customer: counting distinct over lines would take as long as all the rest. A customer
+-- has one tier, which need not be grouped by before the last step.
 orders as (
     select
         order_month,
         channel,
         store_id,
-        category,
-        pyramid_tier,
-        customer_key,
+        category_number,
         source_system,
         order_id,
+        customer_key,
+        min(pyramid_tier) as pyramid_tier,
         max(case when is_return then 0 else 1 end) as is_purchase
     from lines
-    group by order_month, channel, store_id, category, pyramid_tier, customer_key, source_system, order_id
+    group by order_month, channel, store_id, category_number, customer_key, source_system, order_id
 ),
 
 buyers as (
@@ -109,12 +119,12 @@ buyers as (
         order_month,
         channel,
         store_id,
-        category,
-        pyramid_tier,
+        category_number,
         customer_key,
+        min(pyramid_tier) as pyramid_tier,
         sum(is_purchase) as order_count
     from orders
-    group by order_month, channel, store_id, category, pyramid_tier, customer_key
+    group by order_month, channel, store_id, category_number, customer_key
 ),
 
 counted as (
@@ -122,12 +132,12 @@ counted as (
         order_month,
         channel,
         store_id,
-        category,
+        category_number,
         pyramid_tier,
         sum(order_count) as order_count,
         count(customer_key) as customer_count
     from buyers
-    group by order_month, channel, store_id, category, pyramid_tier
+    group by order_month, channel, store_id, category_number, pyramid_tier
 ),
 
 -- Sums and counts of a cell meet by grouping once more: joins lose what is NULL.
@@ -136,7 +146,7 @@ stacked as (
         order_month,
         channel,
         store_id,
-        category,
+        category_number,
         pyramid_tier,
         {%- for name in sums %}
         {{ name }},
@@ -153,7 +163,7 @@ stacked as (
         order_month,
         channel,
         store_id,
-        category,
+        category_number,
         pyramid_tier,
         {%- for name in sums %}
         null as {{ name }},
@@ -172,7 +182,7 @@ cells as (
         order_month,
         channel,
         store_id,
-        category,
+        category_number,
         pyramid_tier,
         {%- for name in sums %}
         max({{ name }}) as {{ name }},
@@ -183,7 +193,7 @@ cells as (
         max(order_count) as order_count,
         max(customer_count) as customer_count
     from stacked
-    group by order_month, channel, store_id, category, pyramid_tier
+    group by order_month, channel, store_id, category_number, pyramid_tier
 ),
 
 -- Where no source tells of members or coupons at all, their share is unknown and not 0.
@@ -206,7 +216,7 @@ select
     cells.order_month,
     cells.channel,
     cells.store_id,
-    cells.category,
+    categories.category,
     cells.pyramid_tier,
     cast(cells.order_count as bigint) as order_count,
     cast(cells.customer_count as bigint) as customer_count,
@@ -231,3 +241,5 @@ select
     cast(cells.stored_value_sold_amount as double) / nullif(cells.told_payment_sold_amount, 0) as stored_value_sales_share
 from cells
 cross join told
+left join categories
+    on cells.category_number = categories.category_number

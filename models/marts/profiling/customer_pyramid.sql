@@ -2,10 +2,6 @@
 -- Ties share the lowest rank, so that equal customers stand in the same tier.
 with
 
-days as (
-    select * from {{ ref('int_customer_days') }}
-),
-
 persons as (
     select * from {{ ref('int_persons') }}
 ),
@@ -15,24 +11,35 @@ span as (
 ),
 
 quarters as (
-    select distinct cast(date_trunc('quarter', activity_date) as date) as period_start_date
-    from days
+    select
+        customer_key,
+        cast(date_trunc('quarter', activity_date) as date) as period_start_date,
+        sum(order_count) as order_count,
+        cast(sum(net_sales_amount) as decimal(18, 4)) as net_sales_amount
+    from {{ ref('int_customer_days') }}
+    group by customer_key, period_start_date
 ),
 
 periods as (
     select
+        customer_key,
         'trailing_12m' as period_type,
         {{ add_days(add_months(as_of_date(), -var('window_months')), 1) }} as period_start_date,
-        {{ as_of_date() }} as period_end_date
-    from span
+        {{ as_of_date() }} as period_end_date,
+        window_order_count as order_count,
+        window_net_sales_amount as net_sales_amount
+    from {{ ref('int_customer_purchases') }}
 
     union all
 
     -- A quarter counts when the data covers all of it and it is over.
     select
+        quarters.customer_key,
         'quarter' as period_type,
         quarters.period_start_date,
-        {{ add_days(add_months('quarters.period_start_date', 3), -1) }} as period_end_date
+        {{ add_days(add_months('quarters.period_start_date', 3), -1) }} as period_end_date,
+        quarters.order_count,
+        quarters.net_sales_amount
     from quarters
     cross join span
     where
@@ -42,16 +49,13 @@ periods as (
 
 customers as (
     select
-        days.customer_key,
-        periods.period_type,
-        periods.period_start_date,
-        periods.period_end_date,
-        cast(sum(days.net_sales_amount) as decimal(18, 4)) as net_sales_amount
-    from days
-    inner join periods
-        on days.activity_date between periods.period_start_date and periods.period_end_date
-    group by days.customer_key, periods.period_type, periods.period_start_date, periods.period_end_date
-    having sum(days.order_count) > 0
+        customer_key,
+        period_type,
+        period_start_date,
+        period_end_date,
+        net_sales_amount
+    from periods
+    where order_count > 0
 ),
 
 ranked as (
