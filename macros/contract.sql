@@ -102,7 +102,10 @@ select 1 as source_system
   {%- if contract_entity(entity).columns[name].data_type == 'date' -%}
     incoming.{{ name }}
   {%- else -%}
-    coalesce(cast({{ to_local('incoming.' ~ name, 'source_systems.time_zone') }} as date), {{ as_of_date() }})
+    case
+                when source_systems.foreign_currency is not null
+                    then coalesce({{ local_date('incoming.' ~ name, 'source_systems.time_zone') }}, {{ as_of_date() }})
+            end
   {%- endif -%}
 {% endmacro %}
 

@@ -10,6 +10,16 @@
   cast({{ to_local(instant, zone) }} as date)
 {%- endmacro %}
 
+{% macro is_local_by(instant, zone, day) %}
+  {#- Whether an instant's local day is a certain day or earlier; NULL stays NULL. No zone is a day off, so that only instants
+      near that day need be converted, which takes microseconds each. -#}
+  case
+            when cast({{ instant }} as date) < {{ add_days(day, -1) }} then true
+            when cast({{ instant }} as date) > {{ add_days(day, 1) }} then false
+            else {{ local_date(instant, zone) }} <= {{ day }}
+        end
+{%- endmacro %}
+
 {% macro is_valid_on(day) %}
   {#- Whether a version (valid_from_date, valid_to_date) holds at the end of a day. -#}
   (valid_from_date is null or valid_from_date <= {{ day }})
@@ -17,15 +27,39 @@
 {%- endmacro %}
 
 {% macro times(amount, factor) %}
-  {#- A product of decimals. Two of 18 digits give one of 18 on DuckDB and overflow, so one has 38; cast the result. -#}
+  {#- A product of decimals. Two of 18 digits give one of 18 on DuckDB and overflow, so one has 38. For comparisons; `product` makes an amount of it. -#}
   cast({{ amount }} as decimal(38, 4)) * {{ factor }}
+{%- endmacro %}
+
+{% macro product(amount, factor, factor_digits=4) %}{{ return(adapter.dispatch('product')(amount, factor, factor_digits)) }}{% endmacro %}
+
+{% macro default__product(amount, factor, factor_digits) %}
+  {#- An amount of 18 digits times a factor, rounded to an amount. -#}
+  cast({{ times(amount, factor) }} as decimal(18, 4))
+{%- endmacro %}
+
+{% macro duckdb__product(amount, factor, factor_digits) %}
+  {#- DuckDB takes 1.4 microseconds to round what has more than 18 digits, seventy times as long as the multiplication: usual
+      amounts and factors go by types whose product has 18. The same figure either way. -#}
+  {%- set amount_width, factor_width = (11, 7) if factor_digits == 4 else (9, 9) -%}
+  case
+            when
+                abs({{ amount }}) < {{ 10 ** (amount_width - 4) }}
+                and abs({{ factor }}) < {{ 10 ** (factor_width - factor_digits) }}
+                then
+                    cast(
+                        cast({{ amount }} as decimal({{ amount_width }}, 4)) * cast({{ factor }} as decimal({{ factor_width }}, {{ factor_digits }}))
+                        as decimal(18, 4)
+                    )
+            else cast({{ times(amount, factor) }} as decimal(18, 4))
+        end
 {%- endmacro %}
 
 {% macro in_reporting_currency(amount, foreign_currency, rate) %}
   {#- An amount in the reporting currency; one of a foreign currency without a rate is NULL. -#}
   case
             when {{ foreign_currency }} is null then cast({{ amount }} as decimal(18, 4))
-            else cast({{ times(amount, rate) }} as decimal(18, 4))
+            else {{ product(amount, rate, factor_digits=8) }}
         end
 {%- endmacro %}
 

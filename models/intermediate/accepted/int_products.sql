@@ -44,7 +44,7 @@ seen as (
     from first_seen
     inner join scopes_without_records
         on first_seen.source_system = scopes_without_records.source_system
-    where {{ local_date('first_seen.ordered_at', 'scopes_without_records.time_zone') }} <= {{ as_of_date() }}
+    where {{ is_local_by('first_seen.ordered_at', 'scopes_without_records.time_zone', as_of_date()) }}
     group by scopes_without_records.id_scope, first_seen.product_id
 )
 

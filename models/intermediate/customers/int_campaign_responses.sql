@@ -10,7 +10,7 @@ contacts as (
     select
         identity.customer_key,
         contacts.campaign_id,
-        max(case when {{ local_date('contacts.responded_at', 'contacts.time_zone') }} <= {{ as_of_date() }} then 1 else 0 end) = 1
+        max(case when {{ is_local_by('contacts.responded_at', 'contacts.time_zone', as_of_date()) }} then 1 else 0 end) = 1
             as has_responded
     from {{ ref('int_campaign_contacts') }} as contacts
     inner join identity

@@ -40,7 +40,7 @@ told as (
         coalesce(incoming.is_return, false) or incoming.quantity < 0 as is_returned,
         nullif(coalesce(incoming.currency, source_systems.currency), run.reporting_currency) as foreign_currency,
         coalesce(
-            incoming.gross_sales_amount, cast({{ times('incoming.unit_price', 'incoming.quantity') }} as decimal(18, 4))
+            incoming.gross_sales_amount, {{ product('incoming.unit_price', 'incoming.quantity') }}
         ) as list_amount,
         coalesce(incoming.discount_amount, 0) + coalesce(incoming.coupon_discount_amount, 0) as reduction_amount
     from incoming
@@ -94,14 +94,14 @@ parts as (
 foreign_lines as (
     select
         parts.source_system,
-        parts.net_amount - coalesce(cast({{ times('parts.net_amount', 'rates.rate') }} as decimal(18, 4)), 0) as net_amount,
+        parts.net_amount - coalesce({{ product('parts.net_amount', 'rates.rate', factor_digits=8) }}, 0) as net_amount,
         case
             when parts.is_returned then 0
             else
                 parts.gross_amount - parts.rounding_amount
-                - coalesce(cast({{ times('parts.net_amount', 'rates.rate') }} as decimal(18, 4)), 0)
-                - coalesce(cast({{ times('parts.shown_amount', 'rates.rate') }} as decimal(18, 4)), 0)
-                - coalesce(cast({{ times('parts.coupon_discount_amount', 'rates.rate') }} as decimal(18, 4)), 0)
+                - coalesce({{ product('parts.net_amount', 'rates.rate', factor_digits=8) }}, 0)
+                - coalesce({{ product('parts.shown_amount', 'rates.rate', factor_digits=8) }}, 0)
+                - coalesce({{ product('parts.coupon_discount_amount', 'rates.rate', factor_digits=8) }}, 0)
         end as gross_amount
     from parts
     left join rates

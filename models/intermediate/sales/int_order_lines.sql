@@ -1,5 +1,6 @@
 -- Grain: one order line that counts, of all history, with its person and its margin.
 -- Carries integer customer keys; core puts the published text ids in their place.
+{%- set default_rate = 'cast(' ~ ('null' if var('default_margin_rate') is none else var('default_margin_rate')) ~ ' as decimal(18, 4))' %}
 with
 
 lines as (
@@ -39,10 +40,8 @@ costed as (
     select
         lines.*,
         identity.customer_key,
-        cast(
-            cast({{ in_reporting_currency('costed_products.landed_unit_cost_amount', 'costed_products.foreign_currency', 'rates.rate') }} as decimal(38, 4))
-            * lines.quantity as decimal(18, 4)
-        ) as product_cost_amount,
+        {{ in_reporting_currency('costed_products.landed_unit_cost_amount', 'costed_products.foreign_currency', 'rates.rate') }}
+            as product_unit_cost_amount,
         costed_products.margin_rate as product_margin_rate,
         costed_products.category_margin_rate
     from lines
@@ -63,7 +62,7 @@ based as (
         *,
         case
             when line_cost_amount is not null then 'actual'
-            when product_cost_amount is not null then 'product_cost'
+            when product_unit_cost_amount is not null then 'product_cost'
             when product_margin_rate is not null then 'product_rate'
             when category_margin_rate is not null then 'category_rate'
             {%- if var('default_margin_rate') is not none %}
@@ -73,13 +72,8 @@ based as (
         end as margin_basis,
         coalesce(
             line_cost_amount,
-            product_cost_amount,
-            cast(
-                cast(net_sales_amount as decimal(38, 4)) * (1 - coalesce(
-                    product_margin_rate, category_margin_rate,
-                    cast({{ 'null' if var('default_margin_rate') is none else var('default_margin_rate') }} as decimal(18, 4))
-                )) as decimal(18, 4)
-            )
+            {{ product('product_unit_cost_amount', 'quantity') }},
+            {{ product('net_sales_amount', '(1 - coalesce(product_margin_rate, category_margin_rate, ' ~ default_rate ~ '))') }}
         ) as cost_amount
     from costed
 )

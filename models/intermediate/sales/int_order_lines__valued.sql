@@ -36,7 +36,7 @@ counted as (
         local_times.local_date as order_date,
         coalesce(numbered.is_return, false) or numbered.quantity < 0 as is_returned,
         coalesce(
-            numbered.gross_sales_amount, cast({{ times('numbered.unit_price', 'numbered.quantity') }} as decimal(18, 4))
+            numbered.gross_sales_amount, {{ product('numbered.unit_price', 'numbered.quantity') }}
         ) as list_amount,
         coalesce(numbered.discount_amount, 0) + coalesce(numbered.coupon_discount_amount, 0) as reduction_amount
     from numbered
@@ -120,7 +120,8 @@ select
     cast(case when is_returned then 0 else coupon_converted end as decimal(18, 4)) as coupon_discount_amount,
     cast(case when is_returned then returned_converted else 0 end as decimal(18, 4)) as return_amount,
     cast(case when is_returned then -returned_converted else sold_converted end as decimal(18, 4)) as net_sales_amount,
-    cast(
-        {{ times('unit_cost_converted', 'case when is_returned then -abs(quantity) else quantity end') }} as decimal(18, 4)
-    ) as line_cost_amount
+    case
+        when is_returned then {{ product('unit_cost_converted', '-abs(quantity)') }}
+        else {{ product('unit_cost_converted', 'quantity') }}
+    end as line_cost_amount
 from converted

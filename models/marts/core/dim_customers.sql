@@ -46,7 +46,7 @@ aged as (
     select
         *,
         {{ age_in_years('birth_date', as_of_date()) }} as age_years,
-        coalesce({{ local_date('registered_at', 'time_zone') }} > {{ as_of_date() }}, false) as is_registered_later
+        coalesce(not {{ is_local_by('registered_at', 'time_zone', as_of_date()) }}, false) as is_registered_later
     from attributes
 )
 

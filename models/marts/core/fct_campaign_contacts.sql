@@ -22,13 +22,13 @@ select
     contacts.is_control,
     contacts.variant,
     case
-        when {{ local_date('contacts.opened_at', 'contacts.time_zone') }} <= {{ as_of_date() }} then contacts.opened_at
+        when {{ is_local_by('contacts.opened_at', 'contacts.time_zone', as_of_date()) }} then contacts.opened_at
     end as opened_at,
     case
-        when {{ local_date('contacts.clicked_at', 'contacts.time_zone') }} <= {{ as_of_date() }} then contacts.clicked_at
+        when {{ is_local_by('contacts.clicked_at', 'contacts.time_zone', as_of_date()) }} then contacts.clicked_at
     end as clicked_at,
     case
-        when {{ local_date('contacts.responded_at', 'contacts.time_zone') }} <= {{ as_of_date() }} then contacts.responded_at
+        when {{ is_local_by('contacts.responded_at', 'contacts.time_zone', as_of_date()) }} then contacts.responded_at
     end as responded_at,
     contacts.cost_amount
 from contacts

@@ -25,4 +25,4 @@ inner join identity
     on
         bookings.source_system = identity.source_system
         and bookings.customer_id = identity.source_customer_id
-where {{ local_date('bookings.occurred_at', 'bookings.time_zone') }} <= {{ as_of_date() }}
+where {{ is_local_by('bookings.occurred_at', 'bookings.time_zone', as_of_date()) }}

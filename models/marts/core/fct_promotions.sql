@@ -16,4 +16,4 @@ select
     display,
     mailer
 from promotions
-where {{ local_date('started_at', 'time_zone') }} <= {{ as_of_date() }}
+where {{ is_local_by('started_at', 'time_zone', as_of_date()) }}

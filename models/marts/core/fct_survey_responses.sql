@@ -28,4 +28,4 @@ left join identity
     on
         responses.source_system = identity.source_system
         and responses.customer_id = identity.source_customer_id
-where {{ local_date('responses.responded_at', 'responses.time_zone') }} <= {{ as_of_date() }}
+where {{ is_local_by('responses.responded_at', 'responses.time_zone', as_of_date()) }}

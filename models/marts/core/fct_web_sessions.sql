@@ -35,4 +35,4 @@ left join identity
     on
         sessions.source_system = identity.source_system
         and sessions.customer_id = identity.source_customer_id
-where {{ local_date('sessions.started_at', 'sessions.time_zone') }} <= {{ as_of_date() }}
+where {{ is_local_by('sessions.started_at', 'sessions.time_zone', as_of_date()) }}

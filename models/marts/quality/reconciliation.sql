@@ -110,7 +110,10 @@ accepted_{{ entity }} as (
         accepted.source_system,
         count(*) as row_count,
         count(*) filter (
-            where {{ 'accepted.cost_date' if moment == 'cost_date' else local_date('accepted.' ~ moment, 'source_systems.time_zone') }} > {{ as_of_date() }}
+            where {{
+                'accepted.cost_date > ' ~ as_of_date() if moment == 'cost_date'
+                else 'not ' ~ is_local_by('accepted.' ~ moment, 'source_systems.time_zone', as_of_date())
+            }}
         ) as later_row_count
     from ({{ accepted_rows(entity) }}) as accepted
     inner join source_systems
