@@ -67,4 +67,8 @@ def is_out_of_room(told: str) -> bool:
 
 def out_of_room(told: str, place: str) -> UserError:
     """That fault, told."""
-    return UserError(told, file=place, remedy="Free space or memory there, or name another --home, then refresh again.")
+    return UserError(
+        told,
+        file=place,
+        remedy="Free space there, raise memory_limit in regulars.yml, or name another --home; then refresh again.",
+    )

@@ -20,7 +20,7 @@ def test_killed_at_random_moments(place):
     place.land("shop/order_lines.csv", orders(50))
     assert place.refresh().exit == 0
     environment = {k: v for k, v in os.environ.items() if not k.startswith("REGULARS_")}
-    for kill in range(12):
+    for kill in range(int(os.environ.get("KILLS", "50"))):
         place.land(f"shop/order_lines/{kill}.csv", orders(10, first=1000 + 10 * kill))
         process = subprocess.Popen(
             [sys.executable, "-m", "regulars.cli", "refresh", "--home", place.root],
@@ -36,5 +36,5 @@ def test_killed_at_random_moments(place):
         assert lines == customers == listed
         assert lines in {50 + 10 * done for done in range(kill + 2)}
     assert place.refresh().exit == 0
-    assert place.query("select count(*) from core.fct_order_lines") == [(170,)]
+    assert place.query("select count(*) from core.fct_order_lines") == [(60 + 10 * kill,)]
     assert place.query("select count(*) from quality.reconciliation where difference_amount <> 0") == [(0,)]

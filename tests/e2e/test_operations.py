@@ -84,6 +84,20 @@ def test_versions_keep_their_order_when_the_clock_is_set_back(shop):
     assert names == [shop.second.name, shop.first.name]
 
 
+def test_out_of_memory_leaves_the_last_version(shop):
+    """Sixteen megabytes are not enough: said with the setting that helps, and nothing else changes."""
+    before, counted = shop.warehouse.resolve(), shop.query("select count(*) from core.fct_orders")
+    shop.settings("memory_limit: 16MB\n")
+    shop.land("shop/order_lines/4.csv", orders(1, day="2024-03-03", first=30))
+    stopped = shop.refresh_here()
+    assert stopped.exit == 2
+    assert "Out of Memory" in stopped.messages[0] and "memory_limit in regulars.yml" in stopped.messages[0]
+    assert shop.warehouse.resolve() == before and shop.query("select count(*) from core.fct_orders") == counted
+    shop.settings("")
+    assert shop.refresh_here().exit == 0
+    assert shop.query("select count(*) from core.fct_orders") == [(7,)]
+
+
 class Receiver(BaseHTTPRequestHandler):
     """Keeps what is posted to it."""
 

@@ -98,7 +98,7 @@ summed as (
 ),
 
 -- One row an order and cell, then one a customer: counting distinct over lines would take as long as all the rest. A customer
--- has one tier, which need not be grouped by before the last step.
+-- has one tier, which is looked up last.
 orders as (
     select
         order_month,
@@ -108,7 +108,6 @@ orders as (
         source_system,
         order_id,
         customer_key,
-        min(pyramid_tier) as pyramid_tier,
         max(case when is_return then 0 else 1 end) as is_purchase
     from lines
     group by order_month, channel, store_id, category_number, customer_key, source_system, order_id
@@ -121,7 +120,6 @@ buyers as (
         store_id,
         category_number,
         customer_key,
-        min(pyramid_tier) as pyramid_tier,
         sum(is_purchase) as order_count
     from orders
     group by order_month, channel, store_id, category_number, customer_key
@@ -129,15 +127,17 @@ buyers as (
 
 counted as (
     select
-        order_month,
-        channel,
-        store_id,
-        category_number,
-        pyramid_tier,
-        sum(order_count) as order_count,
-        count(customer_key) as customer_count
+        buyers.order_month,
+        buyers.channel,
+        buyers.store_id,
+        buyers.category_number,
+        coalesce(customers.pyramid_tier, 'anonymous') as pyramid_tier,
+        sum(buyers.order_count) as order_count,
+        count(buyers.customer_key) as customer_count
     from buyers
-    group by order_month, channel, store_id, category_number, pyramid_tier
+    left join customers
+        on buyers.customer_key = customers.customer_key
+    group by buyers.order_month, buyers.channel, buyers.store_id, buyers.category_number, coalesce(customers.pyramid_tier, 'anonymous')
 ),
 
 -- Sums and counts of a cell meet by grouping once more: joins lose what is NULL.

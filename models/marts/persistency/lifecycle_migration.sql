@@ -66,17 +66,25 @@ moves as (
     union all
 
     select
+        month_end_date,
+        stage_before,
+        stage_after
+    from buyers
+    where stage_before is not null
+
+    union all
+
+    -- At their first month-end as buyers: known before, or not.
+    select
         buyers.month_end_date,
-        coalesce(
-            buyers.stage_before,
-            case when persons.known_from_date <= calendar.previous_end_date then 'prospect' else 'none' end
-        ) as stage_before,
+        case when persons.known_from_date <= calendar.previous_end_date then 'prospect' else 'none' end as stage_before,
         buyers.stage_after
     from buyers
     inner join calendar
         on buyers.month_end_date = calendar.month_end_date
     inner join persons
         on buyers.customer_key = persons.customer_key
+    where buyers.stage_before is null
 )
 
 select
