@@ -290,21 +290,23 @@ def status(
     from orchestration.runs import forget_dead_runs, recent
 
     forget_dead_runs(place)
-    table = Table("started (UTC)", "seconds", "outcome", "rows", "trend", "checks", "cause", box=None)
     refreshes = recent(place, last)
     for number, refresh in enumerate(refreshes):
         earlier = next((past.rows for past in refreshes[number + 1 :] if past.rows), None)
         colour = {"published": "green", "running": "yellow"}.get(refresh.outcome, "red")
-        table.add_row(
-            f"{refresh.started_at:%Y-%m-%d %H:%M:%S}",
-            f"{refresh.seconds:.1f}" if refresh.seconds is not None else "",
-            f"[{colour}]{refresh.outcome.replace('_', ' ')}[/]",
-            f"{refresh.rows:,}" if refresh.rows is not None else "",
-            f"{refresh.rows / earlier - 1:+.1%}" if refresh.rows and earlier else "",
-            f"{refresh.checks - refresh.failed_checks} of {refresh.checks} passed" if refresh.checks else "",
-            escape(refresh.cause),
-        )
-    console.print(table if refreshes else "There was no refresh yet.")
+        seconds = f"{refresh.seconds:.1f} s" if refresh.seconds is not None else ""
+        told = [f"{refresh.rows:,} rows"] if refresh.rows is not None else []
+        if refresh.rows and earlier:
+            told[0] += f" ({refresh.rows / earlier - 1:+.1%})"
+        if refresh.checks:
+            told.append(f"{refresh.checks - refresh.failed_checks} of {refresh.checks} checks passed")
+        if refresh.cause:
+            told.append(refresh.cause)
+        outcome = f"[{colour}]{refresh.outcome.replace('_', ' '):<15}[/]"
+        started = f"{refresh.started_at:%Y-%m-%d %H:%M:%S} UTC"
+        console.print(f"{started} {seconds:>9}  {outcome}  {escape('; '.join(told))}")
+    if not refreshes:
+        console.print("There was no refresh yet.")
     present = place.published.resolve().name
     for version in Publication(place).versions():
         mark = " ← published" if version.path.name == present else ""

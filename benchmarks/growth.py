@@ -1,0 +1,136 @@
+"""How seconds, memory and disk of a whole refresh grow with lines: simulated retailers, from landed files to published.
+
+Each size is simulated, refreshed in a process of its own, and held against the floor of benchmarks/marts.py, a scan of
+the published lines that groups by customer. Prints Markdown and draws docs/growth.svg.
+
+usage: growth.py [MILLION LINES ...]   (default: 1 3 10; 30 takes a quarter of an hour)
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from math import log10
+from pathlib import Path
+
+import duckdb
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+LINES_PER_CUSTOMER, MONTHS = 15.88, 24
+WIDTH, HEIGHT, LEFT, TOP, RIGHT, BOTTOM = 640, 360, 70, 30, 150, 50
+SERIES = {
+    "seconds": ("#1f6feb", "seconds"),
+    "gibibytes": ("#bf3989", "memory, GiB"),
+    "floor": ("#57606a", "the scan, seconds"),
+}
+
+
+def folder_size(folder: Path) -> float:
+    """Bytes of all files, in GiB."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 2**30
+
+
+def measure(million: float, folder: Path) -> dict[str, float]:
+    """Simulate, refresh and look at one size."""
+    from benchmarks.marts import FLOOR
+
+    root = folder / f"home{million:g}"
+    regulars = Path(sys.executable).parent / "regulars"
+    customers = str(round(million * 1e6 / LINES_PER_CUSTOMER))
+    size = ["--customers", customers, "--months", str(MONTHS), "--seed", "1", "--out", root]
+    subprocess.run([regulars, "simulate", *size], check=True, stdout=subprocess.DEVNULL)
+    began = time.perf_counter()
+    process = subprocess.Popen([regulars, "refresh", "--home", root], stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    seconds = time.perf_counter() - began
+    if status:
+        raise SystemExit(f"{million:g} million lines: the refresh failed")
+    lines = root / "published" / "parquet" / "core" / "fct_order_lines"
+    with duckdb.connect() as connection:
+        scans = []
+        for _ in range(4):
+            began = time.perf_counter()
+            connection.execute(f"create or replace temp table scanned as {FLOOR.format(lines=lines)}")
+            scans.append(time.perf_counter() - began)
+        (count,) = connection.execute(f"select count(*) from read_parquet('{lines}/*/*.parquet')").fetchone()
+    found = {
+        "lines": count,
+        "seconds": seconds,
+        "gibibytes": usage.ru_maxrss / 2**20,
+        "floor": min(scans),
+        "landed": folder_size(root / "landing"),
+        "build": folder_size(root / "build"),
+        "version": folder_size(root / "published" / "."),
+    }
+    shutil.rmtree(root)
+    return found
+
+
+def draw(rows: list[dict[str, float]], target: Path) -> None:
+    """Seconds and memory against lines, both axes by powers of ten."""
+    low, high = log10(min(row["lines"] for row in rows)), log10(max(row["lines"] for row in rows))
+    values = [row[name] for row in rows for name in SERIES]
+    bottom, top = int(log10(min(values)) // 1), int(-(-log10(max(values)) // 1))
+
+    def x(lines: float) -> float:
+        return LEFT + (log10(lines) - low) / (high - low) * (WIDTH - LEFT - RIGHT)
+
+    def y(value: float) -> float:
+        return HEIGHT - BOTTOM - (log10(value) - bottom) / (top - bottom) * (HEIGHT - TOP - BOTTOM)
+
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}"',
+        'font-family="sans-serif" font-size="12">',
+        f'<rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>',
+        f'<text x="{LEFT}" y="18">A whole refresh, landed files to published, 2 cores · 一次完整刷新（2 核）</text>',
+    ]
+    for power in range(bottom, top + 1):
+        height = y(10**power)
+        parts.append(f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{height:.1f}" y2="{height:.1f}" stroke="#d0d7de"/>')
+        parts.append(f'<text x="{LEFT - 8}" y="{height + 4:.1f}" text-anchor="end">{10.0**power:g}</text>')
+    for row in rows:
+        place = x(row["lines"])
+        parts.append(
+            f'<text x="{place:.1f}" y="{HEIGHT - BOTTOM + 18}" text-anchor="middle">{row["lines"] / 1e6:.1f} M</text>'
+        )
+    parts.append(
+        f'<text x="{(LEFT + WIDTH - RIGHT) / 2}" y="{HEIGHT - 12}" text-anchor="middle">order lines · 订单行</text>'
+    )
+    for name, (colour, label) in SERIES.items():
+        points = " ".join(f"{x(row['lines']):.1f},{y(row[name]):.1f}" for row in rows)
+        parts.append(f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2"/>')
+        parts += [f'<circle cx="{x(row["lines"]):.1f}" cy="{y(row[name]):.1f}" r="3" fill="{colour}"/>' for row in rows]
+        last = rows[-1]
+        told = f"{label}: {last[name]:.3g}"
+        parts.append(f'<text x="{x(last["lines"]) + 8:.1f}" y="{y(last[name]) + 4:.1f}" fill="{colour}">{told}</text>')
+    target.write_text("\n".join([*parts, "</svg>"]) + "\n")
+
+
+def main() -> None:
+    """Measure the sizes asked for and print them."""
+    sizes = [float(size) for size in sys.argv[1:]] or [1, 3, 10]
+    rows = []
+    print("| lines | seconds | scans | memory, GiB | landed, GiB | build, GiB | a version, GiB |")
+    print("|---|---|---|---|---|---|---|")
+    with tempfile.TemporaryDirectory(prefix="regulars-growth-") as folder:
+        for size in sizes:
+            row = measure(size, Path(folder))
+            rows.append(row)
+            print(
+                f"| {row['lines']:,} | {row['seconds']:.0f} | {row['seconds'] / row['floor']:.0f}"
+                f" | {row['gibibytes']:.1f} | {row['landed']:.2f} | {row['build']:.2f} | {row['version']:.2f} |",
+                flush=True,
+            )
+    if len(rows) > 1:
+        draw(rows, ROOT / "docs" / "growth.svg")
+    print(json.dumps(rows), file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()
