@@ -20,6 +20,8 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
+from regulars.home import exported_engine
+
 os.environ["GX_ANALYTICS_ENABLED"] = "false"
 os.environ.setdefault("TQDM_DISABLE", "1")
 
@@ -67,7 +69,7 @@ class Runner:
             name="_".join([gate, *suites]),
             connection_string=f"duckdb:///{database}",
             kwargs={
-                "connect_args": {"read_only": True},
+                "connect_args": {"read_only": True, "config": exported_engine()},
                 "isolation_level": "AUTOCOMMIT",
                 "skip_autocommit_rollback": True,
             },

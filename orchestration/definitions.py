@@ -71,7 +71,7 @@ def _build(stamp: str, settings: str) -> dg.Definitions:
         asset_checks=checks,
         jobs=[refresh],
         schedules=[schedules.nightly(refresh)],
-        sensors=[schedules.arrivals(refresh), schedules.failures(refresh)],
+        sensors=[schedules.arrivals(refresh), schedules.failures(refresh), schedules.dead_runs()],
         resources={"refresh": Refresh()},
         executor=dg.in_process_executor,
         loggers={"console": dg.colored_console_logger, "progress": progress_logger},

@@ -69,6 +69,7 @@ class Version:
     """A published version that is kept."""
 
     path: Path
+    number: int
     published_at: str
     as_of_date: str | None
     rows: int
@@ -81,12 +82,15 @@ class Publication:
     def __init__(self, home: Home):
         self.home = home
 
-    def publish(self, relations: Sequence[Relation], manifest: Mapping[str, Any], run_id: str, docs) -> dict[str, int]:
+    def publish(
+        self, relations: Sequence[Relation], manifest: Mapping[str, Any], run_id: str, docs, is_full: bool = False
+    ) -> dict[str, int]:
         """Build a version and put it in place; returns rows per relation.
 
         Args:
             manifest: what manifest.json says besides row counts.
             docs: called with the folder that Data Docs go to.
+            is_full: nothing of the last version is taken over.
 
         Raises:
             UserError: when the target can't be written; nothing published changes then.
@@ -99,10 +103,11 @@ class Publication:
                 shutil.rmtree(leftover)
             self.check_pointer()
             fresh.mkdir(parents=True)
-            rows, contents = self._write(fresh, relations)
+            rows, contents = self._write(fresh, relations, is_linking=not is_full)
             docs(fresh / "data_docs")
             content = {
                 **manifest,
+                "number": 1 + max((each.number for each in self.versions()), default=0),
                 "previous": previous,
                 "published_at": datetime.now(UTC).isoformat(timespec="seconds"),
                 "rows": rows,
@@ -120,24 +125,23 @@ class Publication:
                 file=str(self.home.published),
                 remedy="Free space or change its permissions, then refresh again: the last version is untouched.",
             ) from error
+        except duckdb.Error:
+            shutil.rmtree(fresh, ignore_errors=True)
+            raise
         self._remove_old()
         return rows
 
     def versions(self) -> list[Version]:
         """Versions that are kept, in the order they were published, newest first."""
-        found: dict[str, Version] = {}
+        found = []
         for path in self.home.versions.glob("[!.]*"):
             with contextlib.suppress(OSError, ValueError, KeyError):
                 told = json.loads((path / "manifest.json").read_text())
                 rows = sum(told["rows"].values())
-                found[path.name] = Version(path, told["published_at"], told["as_of_date"], rows, told.get("previous"))
-
-        # Each names the one it replaced: an order that no clock that was set back can upset.
-        def age(version: Version) -> int:
-            older = found.get(version.previous or "")
-            return 1 + age(older) if older else 0
-
-        return sorted(found.values(), key=lambda version: (age(version), version.published_at), reverse=True)
+                number, previous = told.get("number", 0), told.get("previous")
+                found.append(Version(path, number, told["published_at"], told["as_of_date"], rows, previous))
+        # Numbered, for a clock may be set back.
+        return sorted(found, key=lambda version: (version.number, version.published_at), reverse=True)
 
     def roll_back(self, run_id: str | None = None) -> Version:
         """Point to another version: the one that the present one replaced, or the named one.
@@ -174,10 +178,12 @@ class Publication:
                 remedy="Move it away: Regulars puts a pointer to its newest version there.",
             )
 
-    def _write(self, folder: Path, relations: Sequence[Relation]) -> tuple[dict[str, int], dict[str, str]]:
+    def _write(
+        self, folder: Path, relations: Sequence[Relation], is_linking: bool
+    ) -> tuple[dict[str, int], dict[str, str]]:
         """Database and Parquet files; returns rows per relation, and what each file holds."""
         rows: dict[str, int] = {}
-        files = _Files(folder, self.home.published)
+        files = _Files(folder, self.home.published, is_linking)
         with duckdb.connect(str(folder / "warehouse.duckdb")) as connection:
             connection.execute("set TimeZone = 'UTC'")
             limit_engine(connection, self.home)
@@ -223,14 +229,17 @@ class _Files:
     Args:
         folder: the version's.
         last: the last version; need not exist.
+        is_linking: False: everything is written.
     """
 
-    def __init__(self, folder: Path, last: Path):
+    def __init__(self, folder: Path, last: Path, is_linking: bool):
         self.folder, self.last = folder, last.resolve()
         self.contents: dict[str, str] = {}
         self.known: dict[str, str] = {}
         with contextlib.suppress(OSError, ValueError):
-            self.known = json.loads((self.last / "manifest.json").read_text()).get("parquet", {})
+            self.known = (
+                {} if not is_linking else json.loads((self.last / "manifest.json").read_text()).get("parquet", {})
+            )
 
     def write(self, connection: duckdb.DuckDBPyConnection, relation: Relation, row_count: int) -> None:
         """One file, or one per month; a fact without rows is one file, so that its columns can be read."""
@@ -242,7 +251,7 @@ class _Files:
         ).fetchall()
         # Rows as a set: a sum of hashes, whatever their order; files are sorted by key.
         listed = ", ".join(identifier(column) for column, _ in columns)
-        holds = f"count(*) || ' ' || coalesce(sum(cast(hash({listed}) as hugeint)), 0)"
+        holds = f"count(*) || ' ' || coalesce(sum(cast(hash(hash({listed})) as hugeint)), 0)"
         shape = hashlib.sha256(repr((duckdb.__version__, columns, relation.key)).encode()).hexdigest()[:16]
         if not relation.month or not row_count:
             (content,) = connection.execute(f"select {holds} from {name}").fetchone()
@@ -261,13 +270,20 @@ class _Files:
     def _put(self, connection: duckdb.DuckDBPyConnection, place: str, content: str, rows: str) -> None:
         target = self.folder / "parquet" / place
         target.parent.mkdir(parents=True, exist_ok=True)
-        self.contents[place] = content
-        if self.known.get(place) == content:
-            # Where files can't be linked they are written.
-            with contextlib.suppress(OSError):
-                os.link(self.last / "parquet" / place, target)
-                return
-        connection.execute(f"copy {rows} to {quoted(target)} (format parquet)")
+        last = self.last / "parquet" / place
+        # A file that somebody touched since, or that can't be linked, is written again.
+        with contextlib.suppress(OSError):
+            if self.known.get(place) == f"{content} {_touched(last)}":
+                os.link(last, target)
+        if not target.exists():
+            connection.execute(f"copy {rows} to {quoted(target)} (format parquet)")
+        self.contents[place] = f"{content} {_touched(target)}"
+
+
+def _touched(path: Path) -> str:
+    """Size and time of a file: both change with its content."""
+    stat = path.stat()
+    return f"{stat.st_size} {stat.st_mtime_ns}"
 
 
 def describe(home: Home, run_id: str, as_of_date: str | None, loads: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

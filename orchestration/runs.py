@@ -11,8 +11,8 @@ import dagster as dg
 from orchestration.defs.publish import PUBLISHED
 from regulars.errors import Exit
 from regulars.home import Home
-from regulars.job import outcome_of
-from regulars.notify import first_line
+from regulars.job import STARTED_BY, outcome_of
+from regulars.notify import cause_of, notify
 
 TOLD = {
     dg.DagsterEventType.ASSET_CHECK_EVALUATION,
@@ -21,8 +21,10 @@ TOLD = {
     dg.DagsterEventType.STEP_SUCCESS,
     dg.DagsterEventType.RUN_FAILURE,
 }
-UNFINISHED = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED]
-SURELY_STARTED_SECONDS = 120  # by then a run holds the home's lock
+STATUS = dg.DagsterRunStatus
+UNFINISHED = [STATUS.STARTING, STATUS.STARTED, STATUS.CANCELING]
+SURELY_LOCKED_SECONDS = 300  # by then a run that lives holds the home's lock
+LOOK_AGAIN_SECONDS = 5  # a run that is ending frees the lock a moment before it is marked
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class PastRefresh:
     """One refresh.
 
     Args:
-        outcome: published, stopped_by_gate, unusable, fault, running or died.
+        outcome: published, stopped_by_gate, unusable, fault, died, cancelled, queued, starting or running.
         rows: in all published relations; None where nothing was published.
         failed_checks: warnings included.
     """
@@ -48,26 +50,37 @@ class PastRefresh:
 def forget_dead_runs(home: Home) -> int:
     """Mark runs as failed whose process is gone: Dagster would wait for them for ever. Returns how many.
 
-    Whoever runs holds the home's lock, which the operating system takes back from the dead.
+    Whoever runs holds the home's lock, which the operating system takes back from the dead. A refresh of the command
+    line could not tell of its own death: that is done here.
     """
     instance = dg.DagsterInstance.get()
-    records = instance.get_run_records(dg.RunsFilter(job_name="refresh", statuses=UNFINISHED))
-    if not records or home.is_locked():
+    if not _dead(home, instance):
         return 0
-    dead = [record for record in records if time.time() - (record.start_time or 0) > SURELY_STARTED_SECONDS]
-    for record in dead:
-        instance.report_run_failed(record.dagster_run, "The process died; the last published version is untouched.")
+    time.sleep(LOOK_AGAIN_SECONDS)
+    dead = _dead(home, instance)
+    for run in dead:
+        instance.report_run_failed(run, "The process died; the last published version is untouched.")
+        if STARTED_BY in run.tags:
+            notify(home, Exit.FAULT, run.run_id, "the process was killed or the machine went down")
     return len(dead)
+
+
+def _dead(home: Home, instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
+    records = instance.get_run_records(dg.RunsFilter(job_name="refresh", statuses=UNFINISHED))
+    since = [record.start_time or record.create_timestamp.timestamp() for record in records]
+    old = [record for record, start in zip(records, since, strict=True) if time.time() - start > SURELY_LOCKED_SECONDS]
+    return [record.dagster_run for record in old] if old and not home.is_locked() else []
 
 
 def recent(home: Home, count: int) -> list[PastRefresh]:
     """The last refreshes, newest first."""
     instance = dg.DagsterInstance.get()
     records = instance.get_run_records(dg.RunsFilter(job_name="refresh"), limit=count)
-    return [_told(record, instance, home) for record in records]
+    is_locked = any(not record.dagster_run.is_finished for record in records) and home.is_locked()
+    return [_told(record, instance, home, is_locked) for record in records]
 
 
-def _told(record: dg.RunRecord, instance: dg.DagsterInstance, home: Home) -> PastRefresh:
+def _told(record: dg.RunRecord, instance: dg.DagsterInstance, home: Home, is_locked: bool) -> PastRefresh:
     run = record.dagster_run
     logs = instance.all_logs(run.run_id, of_type=TOLD)
     events = [log.dagster_event for log in logs if log.dagster_event]
@@ -78,11 +91,11 @@ def _told(record: dg.RunRecord, instance: dg.DagsterInstance, home: Home) -> Pas
     for event in events:
         if event.event_type == dg.DagsterEventType.ASSET_MATERIALIZATION and event.asset_key == PUBLISHED:
             rows = int(event.materialization.metadata["rows"].value)
-    outcome, cause = "running" if home.is_locked() else "died", ""
-    if run.is_finished:
+    outcome, cause = _state(run.status, is_locked), ""
+    if run.status in (STATUS.SUCCESS, STATUS.FAILURE):
         told = outcome_of(run.run_id, run.is_success, events, home)
         outcome = told.exit.name.lower()
-        cause = first_line(told.messages[0]) if told.messages else ""
+        cause = cause_of(told.exit, told.messages[0]) if told.messages else ""
         if told.exit is Exit.FAULT and not told.messages:
             outcome, cause = "died", "the process was killed or the machine went down"
     started = record.start_time or record.create_timestamp.timestamp()
@@ -96,3 +109,12 @@ def _told(record: dg.RunRecord, instance: dg.DagsterInstance, home: Home) -> Pas
         sum(not check.passed for check in checks),
         cause,
     )
+
+
+def _state(status: dg.DagsterRunStatus, is_locked: bool) -> str:
+    """Of a run that neither succeeded nor failed."""
+    if status is STATUS.STARTED:
+        return "running" if is_locked else "died"
+    if status in (STATUS.CANCELED, STATUS.CANCELING):
+        return "cancelled"
+    return "starting" if status is STATUS.STARTING else "queued"

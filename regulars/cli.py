@@ -94,16 +94,25 @@ def refresh(
     place = Home.at(home, landing)
     day = as_of.date().isoformat() if as_of else None
     _ = place.settings
-    place.prepare()
-    fingerprint = Fingerprint(place, {"as_of": day})
-    # What is new in a database only the database knows.
-    if not full and not place.databases and fingerprint.is_unchanged():
-        console.print(f"Nothing new since the last refresh; published: {escape(str(place.published))}")
-        raise typer.Exit(Exit.PUBLISHED)
-    with place.lock("regulars refresh"):
-        pass
-    place.export()
-    raise typer.Exit(_run(place, day, full, began))
+    try:
+        place.prepare()
+        # What is new in a database only the database knows.
+        if not full and not place.databases and Fingerprint(place, {"as_of": day}).is_unchanged():
+            console.print(f"Nothing new since the last refresh; published: {escape(str(place.published))}")
+            raise typer.Exit(Exit.PUBLISHED)
+        with place.lock("regulars refresh"):
+            pass
+        place.export()
+        code = _run(place, day, full, began)
+    except UserError as error:
+        _tell(place, Exit.UNUSABLE, "none", str(error))
+        raise
+    except typer.Exit:
+        raise
+    except Exception as error:
+        _tell(place, Exit.FAULT, "none", f"{type(error).__name__}: {error}")
+        raise
+    raise typer.Exit(code)
 
 
 def _run(home: Home, as_of: str | None, full: bool, began: float) -> Exit:
@@ -115,14 +124,10 @@ def _run(home: Home, as_of: str | None, full: bool, began: float) -> Exit:
 
         outcome = run_refresh(home, as_of, full, on_step=lambda step: status.update(f"{stage_of(step)} …"))
     if outcome.exit is not Exit.PUBLISHED:
-        from regulars.notify import notify
-
-        for failed in notify(home, outcome.exit, outcome.run_id, outcome.messages[0] if outcome.messages else ""):
-            errors.print(f"Nobody was told: {escape(failed)}")
         errors.print(f"[bold red]{_headline(outcome.exit)}[/]", *map(escape, outcome.messages), sep="\n")
-        if outcome.exit is not Exit.FAULT:
-            return outcome.exit
-        errors.print(f"Run {outcome.run_id}: `regulars dev` shows its log. Please report this.")
+        if outcome.exit is Exit.FAULT:
+            errors.print(f"Run {outcome.run_id}: `regulars dev` shows its log. Please report this.")
+        _tell(home, outcome.exit, outcome.run_id, outcome.messages[0] if outcome.messages else "")
         return outcome.exit
     from regulars.summary import print_summary
 
@@ -132,6 +137,13 @@ def _run(home: Home, as_of: str | None, full: bool, began: float) -> Exit:
         seconds[stage_of(step)] = seconds.get(stage_of(step), 0) + spent
     print_summary(console, home, seconds)
     return Exit.PUBLISHED
+
+
+def _tell(home: Home, code: Exit, run_id: str, message: str) -> None:
+    from regulars.notify import notify
+
+    for failed in notify(home, code, run_id, message):
+        errors.print(f"Nobody was told: {escape(failed)}")
 
 
 def _headline(code: Exit) -> str:

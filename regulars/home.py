@@ -179,7 +179,7 @@ class Home:
         path = self.build / "refresh.lock"
         with path.open("a+") as file:
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                _take(file)
             except BlockingIOError as error:
                 raise UserError(
                     f"another refresh holds this home: {self.lock_holder() or 'unknown'}",
@@ -222,6 +222,21 @@ class Home:
             os.environ["REGULARS_LANDING"] = str(self.landing_override)
         else:
             os.environ.pop("REGULARS_LANDING", None)
+
+
+def _take(file) -> None:
+    """Lock a file; whoever only looks holds it for less than a moment, so it is tried for half a second."""
+    for _ in range(5):
+        with contextlib.suppress(BlockingIOError):
+            return fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        time.sleep(0.1)
+    return fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def exported_engine() -> dict[str, str]:
+    """What DuckDB may take, for code that knows no home: as `Home.export` told the environment."""
+    names = {"memory_limit": "REGULARS_MEMORY_LIMIT", "threads": "REGULARS_THREADS"}
+    return {name: os.environ[variable] for name, variable in names.items() if variable in os.environ}
 
 
 def hash_file(path: Path) -> str:

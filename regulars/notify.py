@@ -14,9 +14,16 @@ from regulars.home import Home
 SECONDS = 10
 
 
-def first_line(message: str) -> str:
-    """The cause in one line: rows and values that follow in a message may be personal and stay here."""
-    return message.strip().splitlines()[0] if message.strip() else "unknown"
+def cause_of(outcome: Exit, message: str) -> str:
+    """The cause in one line, fit to leave the home.
+
+    Rows and values that follow in a message may be personal and stay here; so does all but the kind of an unforeseen
+    fault, for an engine quotes the value that it stumbled over.
+    """
+    line = message.strip().splitlines()[0] if message.strip() else "unknown"
+    if outcome is Exit.FAULT:
+        line = line.split(":")[0][:80]
+    return line.encode("utf-8", "replace").decode().replace("\0", "")
 
 
 def notify(home: Home, outcome: Exit, run_id: str, message: str) -> list[str]:
@@ -25,7 +32,7 @@ def notify(home: Home, outcome: Exit, run_id: str, message: str) -> list[str]:
     The command gets the JSON on standard input and the cause as REGULARS_CAUSE; the web address gets it by POST.
     """
     settings = home.settings.notify
-    cause = first_line(message)
+    cause = cause_of(outcome, message)
     told = {
         "home": home.root.name,
         "outcome": outcome.name.lower(),
@@ -37,30 +44,28 @@ def notify(home: Home, outcome: Exit, run_id: str, message: str) -> list[str]:
     content = json.dumps(told, ensure_ascii=False)
     failed = []
     if settings.command:
-        environment = {**os.environ, "REGULARS_CAUSE": cause}
+        environment = {name: value for name, value in os.environ.items() if name != "REGULARS_KEY"}
+        environment["REGULARS_CAUSE"] = cause
         try:
             subprocess.run(
                 settings.command, shell=True, check=True, input=content, text=True, timeout=SECONDS, env=environment
             )
-        except (OSError, subprocess.SubprocessError) as error:
-            failed.append(f"notify.command: {first_line(str(error))}")
+        except Exception as error:
+            failed.append(f"notify.command: {type(error).__name__}: {getattr(error, 'returncode', '')}".rstrip(": "))
     if settings.webhook:
-        try:
-            address = _address(settings.webhook)
-            request = urllib.request.Request(
-                address, content.encode(), {"Content-Type": "application/json; charset=utf-8"}
-            )
-            with urllib.request.urlopen(request, timeout=SECONDS):
-                pass
-        except (OSError, ValueError) as error:
-            # Never the address itself, which may be a secret.
-            failed.append(f"notify.webhook: {type(error).__name__}: {getattr(error, 'reason', error)}")
+        address = settings.webhook if "/" in settings.webhook else os.environ.get(settings.webhook)
+        # Never the address itself, which may be a secret.
+        if address is None:
+            failed.append(f"notify.webhook: the environment variable {settings.webhook} is not set")
+        elif not address.startswith(("http://", "https://")):
+            failed.append("notify.webhook: the address does not begin with https://")
+        else:
+            try:
+                request = urllib.request.Request(
+                    address, content.encode(), {"Content-Type": "application/json; charset=utf-8"}
+                )
+                with urllib.request.urlopen(request, timeout=SECONDS):
+                    pass
+            except Exception as error:
+                failed.append(f"notify.webhook: {type(error).__name__} {getattr(error, 'code', '')}".rstrip())
     return failed
-
-
-def _address(given: str) -> str:
-    if given.startswith("http"):
-        return given
-    if given not in os.environ:
-        raise ValueError(f"the environment variable {given} is not set")
-    return os.environ[given]

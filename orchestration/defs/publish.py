@@ -67,6 +67,7 @@ def published_warehouse(
                 describe(session.home, session.run_id, str(as_of) if as_of else None, session.ledger.loads()),
                 session.run_id,
                 lambda folder: session.gates.ask(do="docs", target=str(folder)),
+                is_full=refresh.full,
             )
             session.ledger.mark_published(volumes)
             session.fingerprint.write()

@@ -21,8 +21,26 @@ def nightly(job) -> dg.ScheduleDefinition:
         job=job,
         cron_schedule=f"{int(minute)} {int(hour)} * * *",
         execution_timezone=settings.time_zone,
-        description="One refresh a night.",
+        description="One refresh a night, where something is new.",
+        should_execute=lambda context: _has_news(),
     )
+
+
+def _has_news() -> bool:
+    """Whether a refresh would publish anything else; a version that was rolled back to stays until then."""
+    home = current_home()
+    return bool(home.databases) or not Fingerprint(home, {"as_of": None}).is_unchanged()
+
+
+def dead_runs() -> dg.SensorDefinition:
+    """Marks runs as failed whose process died: a schedule would wait for them for ever."""
+
+    @dg.sensor(name="dead_runs", default_status=dg.DefaultSensorStatus.RUNNING, minimum_interval_seconds=60)
+    def watch(context: dg.SensorEvaluationContext):
+        """Runs that no process stands behind."""
+        return dg.SkipReason(f"{forget_dead_runs(current_home())} runs had died.")
+
+    return watch
 
 
 def arrivals(job) -> dg.SensorDefinition:
@@ -32,7 +50,6 @@ def arrivals(job) -> dg.SensorDefinition:
     def watch(context: dg.SensorEvaluationContext):
         """Files arrived, changed or went."""
         home = current_home()
-        forget_dead_runs(home)
         state = {str(path): [path.stat().st_size, path.stat().st_mtime_ns] for path in landed_paths(home.landing)}
         published = Fingerprint(home, {}).last.get("landing", {})
         digest = hashlib.sha256(json.dumps(state, sort_keys=True).encode()).hexdigest()

@@ -211,13 +211,13 @@ class _Lifetime:
         compared = clv.compare(choice.model, fit, float(holdout.days), customers, actual, members)
         told = [("predicted_tenth", f"{n:02d}") for n in range(1, 11)]
         told += [("cohort_quarter", f"{(quarter - 1) // 4}-Q{(quarter - 1) % 4 + 1}") for quarter in quarters]
-        judged = compared.predicted >= self.variables["clv_minimum_group_order_days"]
+        judged = np.maximum(compared.predicted, compared.actual) >= self.variables["clv_minimum_group_order_days"]
         return _Test(
             choice,
             int(customers.weight.sum()),
             clv.score(predicted, actual, customers.weight),
             rivals,
-            bool(compared.is_calibrated[judged].all()),
+            bool(compared.is_calibrated[judged].all()) if judged.any() else None,
             [
                 (*told[n], *(_figure(value[n]) for value in (compared.customers, compared.predicted, compared.actual,
                  compared.standard_error)), bool(compared.is_calibrated[n]) if judged[n] else None)
@@ -256,7 +256,7 @@ class _Lifetime:
                 max(ratios, key=lambda ratio: abs(np.log(max(ratio, 1e-300)))) if ratios else None,
                 *(rivals.get(name) for name in ("last_period", "mean", "table")),
             )
-            verdict = "sound" if result.is_calibrated else "misjudges_groups"
+            verdict = "misjudges_groups" if result.is_calibrated is False else "sound"
             if abs(score.ratio - 1) > self.variables["clv_drift_limit"]:
                 verdict = "drifts"
             if min(rivals.values()) < score.root_mean_squared_error:
@@ -305,7 +305,7 @@ class _Test:
     customers: int
     score: clv.Score
     rivals: dict[str, float]
-    is_calibrated: bool
+    is_calibrated: bool | None
     groups: list[tuple]
 
 

@@ -15,6 +15,7 @@ from orchestration.landing import LandedFile
 from orchestration.reading import delimited, json_lines, parquet, workbook
 from orchestration.reading.base import Outputs, Reading, Task, quoted
 from regulars.errors import UserError
+from regulars.home import exported_engine
 from regulars.settings import SourceSettings
 
 READER_VERSION = "2"  # raise it when the same file would be read differently
@@ -46,6 +47,8 @@ def read(
     with duckdb.connect() as connection:
         connection.execute(f"set TimeZone = {quoted(time_zone)}")
         connection.execute("set preserve_insertion_order = true")
+        for name, value in exported_engine().items():
+            connection.execute(f"set {name} = {quoted(value)}")
         connection.execute(f"set temp_directory = {quoted(work / 'spill')}")
         try:
             return READERS[landed.format](Task(connection, landed, settings, file_id, outputs, work))

@@ -17,6 +17,7 @@ from regulars.lifetime_value.model import OrderModel
 
 LEAST = 1e-7  # how far a is kept from 1 and r - a from whole numbers, where the closed form has holes
 NODES = 400  # of the quadrature that stands in where the closed form fails
+LEAST_CHANCE = 1e-6  # to leave, in second moments: below, squares of it are lost in rounding
 FEW_NODES = 24  # of quadratures over smooth functions
 
 
@@ -176,7 +177,7 @@ class BetaGeometric(OrderModel):
         x, T = np.broadcast_arrays(np.asarray(x, dtype=float), np.asarray(T, dtype=float))
         unique, where = np.unique(x, return_inverse=True)
         nodes, density = self.leaving_chances(unique, FEW_NODES)
-        p = np.maximum(nodes, 1e-8)[where]
+        p = np.maximum(nodes, LEAST_CHANCE)[where]
         shape, since = (self.r + x)[:, None], (self.alpha + T)[:, None]
         end = since + p * (start + length)
         left_then = np.exp(shape * np.log(since / end))

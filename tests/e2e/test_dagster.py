@@ -76,7 +76,7 @@ def test_dagster_dev_answers(shop):
     repository = nodes[0]
     assert "refresh" in {job["name"] for job in repository["jobs"]}
     assert [schedule["name"] for schedule in repository["schedules"]] == ["nightly"]
-    assert [sensor["name"] for sensor in repository["sensors"]] == ["arrivals", "failures"]
+    assert [sensor["name"] for sensor in repository["sensors"]] == ["arrivals", "dead_runs", "failures"]
     assets = {"/".join(node["assetKey"]["path"]): node for node in repository["assetNodes"]}
     for key in (
         "canonical/order_lines",

@@ -173,6 +173,7 @@ def test_three_ways_to_the_same_expectation(fits, kind):
     "model",
     [
         clv.BetaGeometric(0.8, 55.0, 0.7, 4.0),
+        clv.BetaGeometric(0.8, 55.0, 0.05, 2.0),
         clv.BetaGeometric(0.5, 6.0, 1.0, 2.0, False),
         clv.NegativeBinomial(0.8, 55.0),
     ],
@@ -182,7 +183,7 @@ def test_squares_are_the_sum_of_the_distribution(model):
     x, T = np.array([0.0, 1, 5, 50]), np.array([1.0, 39, 390, 39])
     n = np.arange(1, 20_000)
     sums = [((2 * n - 1) * model.at_least_if_alive(n, 52, *history)).sum() for history in zip(x, T, strict=True)]
-    np.testing.assert_allclose(model.squared_orders_if_alive(0.0, 52.0, x, T), sums, rtol=1e-3)
+    np.testing.assert_allclose(model.squared_orders_if_alive(0.0, 52.0, x, T), sums, rtol=5e-3)
 
 
 def test_against_simulated_customers():
