@@ -57,6 +57,7 @@ benchmark: $(READY) ## seconds and memory, as ratios to the engine's own
 	$(BIN)/python benchmarks/loading.py
 	$(BIN)/python benchmarks/marts.py
 	$(BIN)/python benchmarks/lifetime_value.py
+	$(BIN)/python benchmarks/growth.py
 
 lock: ## resolve the dependencies again (needs uv)
 	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \

@@ -110,6 +110,7 @@ def test_pseudonyms_follow_the_key(corner_shop, place, monkeypatch):
     assert not ids(place) & ids(corner_shop)
 
 
+@pytest.mark.prove
 def test_rows_stay_as_they_were_when_the_landing_zone_is_cleaned_up(place):
     place.land("shop/_source.yml", "time_zone: Asia/Tokyo\n")
     place.land("shop/order_lines.csv", orders(3, day="2024-03-01"))

@@ -73,6 +73,7 @@ def test_corrected_rows_come_back(dirty, tmp_path):
     assert "is not in quarantine" in again.err
 
 
+@pytest.mark.prove
 def test_a_corrected_file_replaces_its_rows_and_empties_its_quarantine(dirty):
     dirty.land(
         "shop/order_lines.csv", FIVE_COLUMNS + "o1,2024-03-01 10:00:00,c1,1,10.00\no2,2024-03-01 23:30:00,c2,1,5.00\n"
