@@ -242,6 +242,7 @@ def personal_values(landing: Path) -> set[str]:
     return {value for value in found if value}
 
 
+@pytest.mark.prove
 def test_order_and_splitting_of_files_do_not_matter(new_place):
     """The same rows shuffled, in other files: the same warehouse, row for row."""
     one, other = new_place("one"), new_place("other")

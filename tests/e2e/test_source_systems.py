@@ -47,6 +47,7 @@ models:
 """
 
 
+@pytest.mark.prove
 def test_a_second_source_system(place, project):
     folder = project / "models" / "staging" / "kiosk"
     folder.mkdir()
