@@ -16,8 +16,7 @@ from typing import Any
 import duckdb
 
 import regulars
-from orchestration.reading.base import identifier, quoted
-from orchestration.warehouse import limit_engine
+from orchestration.reading.base import identifier, limit_engine, quoted
 from regulars.errors import UserError
 from regulars.home import Home
 
@@ -186,7 +185,7 @@ class Publication:
         files = _Files(folder, self.home.published, is_linking)
         with duckdb.connect(str(folder / "warehouse.duckdb")) as connection:
             connection.execute("set TimeZone = 'UTC'")
-            limit_engine(connection, self.home)
+            limit_engine(connection, self.home.engine)
             connection.execute(f"attach {quoted(self.home.database)} as {BUILD} (read_only)")
             for schema in dict.fromkeys(relation.schema for relation in relations):
                 connection.execute(f"create schema {schema}")

@@ -11,17 +11,11 @@ import duckdb
 
 from orchestration.contract import Table
 from orchestration.ledger import Ledger
-from orchestration.reading.base import identifier, located, quoted
+from orchestration.reading.base import identifier, limit_engine, located, quoted
 from regulars.errors import UserError
 from regulars.home import Home
 
 RESTRICTED = "restricted"
-
-
-def limit_engine(connection: duckdb.DuckDBPyConnection, home: Home) -> None:
-    """Hold a connection to what DuckDB may take for this home."""
-    for name, value in home.engine.items():
-        connection.execute(f"set {name} = {quoted(str(value))}")
 
 
 class Warehouse:
@@ -35,7 +29,7 @@ class Warehouse:
         """Open the build database; nobody else may have it open meanwhile."""
         try:
             connection = duckdb.connect(str(self.home.database), read_only=read_only)
-            limit_engine(connection, self.home)
+            limit_engine(connection, self.home.engine)
         except duckdb.IOException as error:
             raise UserError(
                 f"the build database can't be opened: {str(error).splitlines()[0]}",

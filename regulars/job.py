@@ -50,7 +50,7 @@ def run_refresh(home: Home, as_of: str | None, full: bool, on_step: Callable[[st
         )
     finally:
         logging.getLogger("regulars.progress").removeHandler(listener)
-    return _outcome(result, home)
+    return outcome_of(result.run_id, result.success, result.all_events, home)
 
 
 class _Listener(logging.Handler):
@@ -63,10 +63,6 @@ class _Listener(logging.Handler):
         event = meta.get("dagster_event") if isinstance(meta, dict) else getattr(meta, "dagster_event", None)
         if event is not None and event.event_type == dg.DagsterEventType.STEP_START:
             self.on_step(event.step_key)
-
-
-def _outcome(result: dg.ExecuteInProcessResult, home: Home) -> Outcome:
-    return outcome_of(result.run_id, result.success, result.all_events, home)
 
 
 def outcome_of(run_id: str, is_success: bool, events: Sequence[dg.DagsterEvent], home: Home) -> Outcome:

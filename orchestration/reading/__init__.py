@@ -13,7 +13,7 @@ import duckdb
 from orchestration.contract import Table
 from orchestration.landing import LandedFile
 from orchestration.reading import delimited, json_lines, parquet, workbook
-from orchestration.reading.base import Outputs, Reading, Task, quoted
+from orchestration.reading.base import Outputs, Reading, Task, limit_engine, quoted
 from regulars.errors import UserError
 from regulars.home import exported_engine
 from regulars.settings import SourceSettings
@@ -47,8 +47,7 @@ def read(
     with duckdb.connect() as connection:
         connection.execute(f"set TimeZone = {quoted(time_zone)}")
         connection.execute("set preserve_insertion_order = true")
-        for name, value in exported_engine().items():
-            connection.execute(f"set {name} = {quoted(value)}")
+        limit_engine(connection, exported_engine())
         connection.execute(f"set temp_directory = {quoted(work / 'spill')}")
         try:
             return READERS[landed.format](Task(connection, landed, settings, file_id, outputs, work))

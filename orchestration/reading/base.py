@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,6 +66,12 @@ class Task:
     def typed(self, value: str, column: Column) -> str:
         """SQL of a text value as its column's type, NULL where it can't be."""
         return values.typed(value, column.data_type, self.settings)
+
+
+def limit_engine(connection: duckdb.DuckDBPyConnection, limits: Mapping[str, str | int]) -> None:
+    """Hold a connection to what DuckDB may take: `Home.engine`, or `exported_engine` for code that knows no home."""
+    for name, value in limits.items():
+        connection.execute(f"set {name} = {quoted(str(value))}")
 
 
 def quoted(text: object) -> str:
