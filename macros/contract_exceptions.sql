@@ -38,11 +38,12 @@
   {%- do return(faults) -%}
 {% endmacro %}
 
-{% macro contract_exceptions(entity, references={}) %}
+{% macro contract_exceptions(entity, references={}, incoming=none, told=[]) %}
   {# Rows of an entity that are not used as they are: quarantined (with reason), duplicate or superseded.
      Only exceptions are kept, so that a hundred million good lines are read, not copied.
-     references: {entity: ref('int_<entity>')} for each reference the contract declares. #}
-  {%- set incoming = ref('int_' ~ entity ~ '__unioned') -%}
+     references: {entity: ref('int_<entity>')} for each reference the contract declares.
+     incoming: the rows to look at, where that is not all of them. told: columns of theirs to tell besides. #}
+  {%- set incoming = incoming or ref('int_' ~ entity ~ '__unioned') -%}
   {%- set loads = source('control', 'loads') -%}
   {%- set systems = source('control', 'source_systems') -%}
   {%- if execute -%}
@@ -307,11 +308,20 @@ select
     exceptional.outcome,
     exceptional.reason,
     exceptional.column_name
+    {%- for name in told %},
+    incoming.{{ name }}
+    {%- endfor %}
 from exceptional
 inner join {{ loads }} as loads
     on
         exceptional._file_id = loads._file_id
         and loads.is_current
+    {%- if told %}
+inner join {{ incoming }} as incoming
+    on
+        exceptional._file_id = incoming._file_id
+        and exceptional._file_row = incoming._file_row
+    {%- endif %}
 qualify row_number() over (
     partition by exceptional._file_id, exceptional._file_row
     order by exceptional.precedence asc

@@ -48,3 +48,13 @@
 {% macro duckdb__running_median(value, partition_by, order_by) -%}
   quantile_cont({{ value }}, 0.5) over (partition by {{ partition_by }} order by {{ order_by }} rows between unbounded preceding and current row)
 {%- endmacro %}
+
+{% macro duckdb__replace_changed(target, fresh, columns, changed) %}
+  {# Rows of changed keys go, fresh ones come: an engine that can't delete writes the months of both anew. #}
+  {%- set names = columns | map(attribute='quoted') | join(', ') -%}
+  {%- for relation, keys in changed.items() %}
+  delete from {{ target }} as target using (select distinct {{ keys | join(', ') }} from {{ ref(relation) }}) as changed
+  where {% for key in keys %}{{ 'and ' if not loop.first }}target.{{ key }} = changed.{{ key }} {% endfor %};
+  {%- endfor %}
+  insert into {{ target }} ({{ names }}) select {{ names }} from {{ fresh }};
+{% endmacro %}

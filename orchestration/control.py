@@ -16,8 +16,8 @@ from zoneinfo import ZoneInfo
 import duckdb
 
 import regulars
+from orchestration.basis import Basis
 from orchestration.contract import CONTROL
-from orchestration.landing import Landing
 from orchestration.ledger import Ledger
 from orchestration.warehouse import Warehouse
 from regulars.errors import UserError
@@ -60,7 +60,15 @@ class Control:
             for name, content in rows.items()
         }
 
-    def write(self, landing: Landing, ledger: Ledger, run_id: str, as_of: str | None, started: datetime) -> None:
+    def write(
+        self,
+        declared: Mapping[str, SourceSettings],
+        basis: Basis,
+        ledger: Ledger,
+        run_id: str,
+        as_of: str | None,
+        started: datetime,
+    ) -> None:
         """Write all control tables at the start of a run.
 
         Raises:
@@ -68,9 +76,6 @@ class Control:
         """
         settings = self.home.settings
         loads = ledger.loads()
-        remembered = ledger.settings()
-        systems = sorted({load["source_system"] for load in loads} | set(landing.source_systems))
-        declared = {system: remembered[system] for system in systems}
         currency = reporting_currency(settings, declared, str(self.home.settings_file))
         zones = {system: ZoneInfo(source.time_zone or settings.time_zone) for system, source in declared.items()}
         variables = settings.all_vars()
@@ -83,6 +88,7 @@ class Control:
             "regulars_version": regulars.__version__,
             "dbt_version": version("dbt-core"),
             "duckdb_version": duckdb.__version__,
+            "basis": basis.told(),
             "is_customer_id_keyed": bool(os.environ.get("REGULARS_KEY")),
             "started_at": started.replace(tzinfo=None),
         }

@@ -1,6 +1,6 @@
 """dbt, run inside this process: half the time of a subprocess a part. The only place that knows dbt's internals.
 
-dbt and dagster-dbt are pinned for the names used here; tests/unit/test_dbt.py watches them.
+dbt and dagster-dbt are pinned for the names used here; tests/unit/test_project.py watches them.
 """
 
 from __future__ import annotations
@@ -44,6 +44,7 @@ class TestOutcome:
     relation: str | None
     severity: str
     is_passed: bool
+    is_skipped: bool
     failures: int | None
     message: str | None
 
@@ -165,6 +166,7 @@ class Build:
                     relation=attached.split(".")[-1] if attached else None,
                     severity="critical" if severity == "error" else "warning",
                     is_passed=str(result.status) == "pass",
+                    is_skipped=str(result.status) == "skipped",
                     failures=result.failures,
                     message=result.message,
                 )

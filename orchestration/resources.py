@@ -13,14 +13,16 @@ import dagster as dg
 from pydantic import PrivateAttr
 
 from orchestration import dbt, gate_worker
+from orchestration.basis import Basis, basis
 from orchestration.contract import Table, tables
-from orchestration.control import CheckOutcome, Control
+from orchestration.control import CheckOutcome, Control, reporting_currency
 from orchestration.landing import Landing
 from orchestration.ledger import Ledger
 from orchestration.publication import Publication
 from orchestration.warehouse import Warehouse
 from regulars.errors import Exit, UserError
 from regulars.home import Fingerprint, Home
+from regulars.settings import SourceSettings
 
 
 def current_home() -> Home:
@@ -69,6 +71,19 @@ class Session:
     def warehouse(self) -> Warehouse:
         """The build database."""
         return Warehouse(self.home)
+
+    @cached_property
+    def declared(self) -> dict[str, SourceSettings]:
+        """What each source system with rows or files declares; the ledger must have been told."""
+        remembered = self.ledger.settings()
+        systems = {load["source_system"] for load in self.ledger.loads()} | set(self.landing.source_systems)
+        return {system: remembered[system] for system in sorted(systems)}
+
+    @cached_property
+    def basis(self) -> Basis:
+        """What the build rests on besides rows."""
+        currency = reporting_currency(self.home.settings, self.declared, str(self.home.settings_file))
+        return basis(self.home, self.manifest, self.declared, currency)
 
     @cached_property
     def control(self) -> Control:

@@ -46,14 +46,24 @@ class Warehouse:
         for path in (self.home.database, self.home.database.with_suffix(".duckdb.wal")):
             path.unlink(missing_ok=True)
 
-    def discard_if_broken(self) -> None:
-        """A build file that a crash left unreadable is no loss: it is made again."""
+    def built_on(self) -> str | None:
+        """What the build rests on, as the refresh that finished it told; None where there is no whole build.
+
+        A file that a crash left unreadable is no loss: it is made again.
+        """
+        if not self.home.database.exists():
+            return None
         try:
             with self.connect() as connection:
                 connection.execute("select count(*) from duckdb_tables()")
+                found = connection.execute(f"select basis from {RESTRICTED}.int_built_run").fetchone()
+                return found[0] if found else None
+        except duckdb.CatalogException:
+            return None
         except (UserError, duckdb.Error):
-            if self.home.database.exists() and os.access(self.home.database, os.W_OK):
-                self.discard()
+            if not os.access(self.home.database, os.W_OK):
+                raise
+            return None
 
     def create_raw_relation(self, table: Table, ledger: Ledger) -> int:
         """(Re)create the relation of a landed table over its current raw files; returns its rows.

@@ -39,9 +39,6 @@ def landing_zone(context: dg.AssetExecutionContext, refresh: Refresh) -> dg.Mate
     with told():
         session = refresh.session
         _ = session.fingerprint.now  # what lies there now, before anything is read
-        if refresh.full:
-            session.warehouse.discard()
-        session.warehouse.discard_if_broken()
         session.ledger.forget_unpublished()
         files = session.landing.files
         if not files and session.ledger.is_empty():
@@ -53,6 +50,8 @@ def landing_zone(context: dg.AssetExecutionContext, refresh: Refresh) -> dg.Mate
         session.ledger.remember_settings(
             {system: session.landing.settings(system) for system in session.landing.source_systems}
         )
+        if refresh.full or not session.basis.is_that_of(session.warehouse.built_on()):
+            session.warehouse.discard()
     return dg.MaterializeResult(
         metadata={"files": len(files), "source systems": ", ".join(session.landing.source_systems)}
     )
@@ -100,7 +99,9 @@ def control_tables(manifest: dict, ingested: Sequence[dg.AssetKey]) -> dg.Assets
     def write(context: dg.AssetExecutionContext, refresh: Refresh):
         with told():
             session = refresh.session
-            session.control.write(session.landing, session.ledger, session.run_id, refresh.as_of, session.started)
+            session.control.write(
+                session.declared, session.basis, session.ledger, session.run_id, refresh.as_of, session.started
+            )
         for spec in specs:
             yield dg.MaterializeResult(asset_key=spec.key)
 

@@ -54,8 +54,10 @@ def part(name: str, manifest: dict[str, Any], select: str, exclude: str = "") ->
             raise _fault(faults, refresh)
         broken = [test for test in tests if not test.is_passed and test.severity == "critical"]
         if broken:
+            # What was skipped waited for what failed: that is the cause to tell.
+            causes = [test for test in broken if not test.is_skipped] or broken
             raise dg.Failure(
-                "\n".join(_told(test, refresh) for test in broken),
+                "\n".join(_told(test, refresh) for test in causes),
                 metadata={"exit": int(Exit.STOPPED_BY_GATE)},
                 allow_retries=False,
             )

@@ -1,21 +1,27 @@
 -- Grain: one customer on one day with an order or a return; the aggregate that customer marts are made of.
 -- Orders count on the order's day, money on each line's own.
+{{ config(
+    materialized='incremental', incremental_strategy='replace_changed',
+    meta={'changed': {'int_changed_customers': ['customer_key']}}
+) }}
 with
 
 lines as (
     select order_lines.*
     from {{ ref('int_order_lines') }} as order_lines
+    {{ only_changed_customers('order_lines') }}
     inner join {{ ref('int_persons') }} as persons
         on order_lines.customer_key = persons.customer_key
     where order_lines.order_date <= {{ as_of_date() }}
 ),
 
 orders as (
-    select *
-    from {{ ref('int_orders') }}
+    select orders.*
+    from {{ ref('int_orders') }} as orders
+    {{ only_changed_customers('orders') }}
     where
-        customer_key is not null
-        and not is_return_only
+        orders.customer_key is not null
+        and not orders.is_return_only
 ),
 
 money as (

@@ -1,9 +1,17 @@
--- Grain: one source system's order lines, added up as the contract's columns tell them, before any model touched them.
+-- Grain: one landed content of order lines, added up as the contract's columns tell them, before any model touched them.
 -- What reconciliation holds the lines against: nothing here is read from the models that it checks.
+{{ config(
+    materialized='incremental', incremental_strategy='replace_changed',
+    meta={'changed': {'int_changed_files': ['_file_id']}}
+) }}
+{%- set changed_files = ref('int_changed_files') %}
 with
 
 incoming as (
     select * from {{ ref('int_order_lines__unioned') }}
+    {%- if is_incremental() %}
+    where _file_id in (select changed_files._file_id from {{ changed_files }} as changed_files)
+    {%- endif %}
 ),
 
 exceptional as (
@@ -29,6 +37,7 @@ rates as (
 told as (
     select
         incoming.source_system,
+        incoming._file_id,
         incoming.quantity,
         incoming.discount_amount,
         incoming.coupon_discount_amount,
@@ -94,6 +103,7 @@ parts as (
 foreign_lines as (
     select
         parts.source_system,
+        parts._file_id,
         parts.net_amount - coalesce({{ product('parts.net_amount', 'rates.rate', factor_digits=8) }}, 0) as net_amount,
         case
             when parts.is_returned then 0
@@ -116,16 +126,17 @@ foreign_lines as (
 
 converted as (
     select
-        source_system,
+        _file_id,
         sum(net_amount) as net_amount,
         sum(gross_amount) as gross_amount
     from foreign_lines
-    group by source_system
+    group by _file_id
 ),
 
 totals as (
     select
         source_system,
+        _file_id,
         {%- for part, condition in {'landed': 'true', 'exceptional': 'is_exceptional', 'cancelled': 'is_cancelled'}.items() %}
         count(*) filter (where {{ condition }}) as {{ part }}_row_count,
         coalesce(sum(signed_quantity) filter (where {{ condition }}), 0) as {{ part }}_quantity,
@@ -134,7 +145,7 @@ totals as (
         {%- endfor %}
         coalesce(sum(rounding_amount) filter (where not is_exceptional and not is_cancelled), 0) as rounding_amount
     from parts
-    group by source_system
+    group by source_system, _file_id
 )
 
 select
@@ -143,4 +154,4 @@ select
     coalesce(converted.gross_amount, 0) as converted_gross_amount
 from totals
 left join converted
-    on totals.source_system = converted.source_system
+    on totals._file_id = converted._file_id

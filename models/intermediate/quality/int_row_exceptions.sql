@@ -14,7 +14,13 @@ loads as (
 exceptional as (
     {%- for entity in contract_entities() %}
     {{ 'union all' if not loop.first }}
-    select * from {{ ref('int_' ~ entity ~ '__exceptions') }}
+    select
+        _file_id,
+        _file_row,
+        outcome,
+        reason,
+        column_name
+    from {{ ref('int_' ~ entity ~ '__exceptions') }}
     {%- endfor %}
 ),
 

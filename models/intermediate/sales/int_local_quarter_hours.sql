@@ -1,10 +1,11 @@
 -- Grain: one quarter of an hour in which a source system sold something, and its local time there.
 -- Zones shift by whole quarters of an hour, so a few thousand conversions serve any number of lines: converting each
 -- line took half of this layer's time.
+{{ config(materialized='incremental', incremental_strategy='replace_changed') }}
 with
 
 accepted as (
-    {{ accepted_rows('order_lines') }}
+    select * from {{ ref('int_order_lines__changed') }}
 ),
 
 source_systems as (
@@ -26,3 +27,10 @@ select
 from quarter_hours
 inner join source_systems
     on quarter_hours.source_system = source_systems.source_system
+{%- if is_incremental() %}
+left join {{ this }} as known
+    on
+        quarter_hours.source_system = known.source_system
+        and quarter_hours.quarter_hour = known.quarter_hour
+where known.quarter_hour is null
+{%- endif %}

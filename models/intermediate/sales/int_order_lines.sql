@@ -1,5 +1,10 @@
 -- Grain: one order line that counts, of all history, with its person and its margin.
 -- Carries integer customer keys; core puts the published text ids in their place.
+{{ config(
+    materialized='incremental', incremental_strategy='replace_changed',
+    meta={'changed': {'int_changed_orders': ['source_system', 'order_id']}}
+) }}
+{%- set changed_orders = ref('int_changed_orders') %}
 {%- set default_rate = 'cast(' ~ ('null' if var('default_margin_rate') is none else var('default_margin_rate')) ~ ' as decimal(18, 4))' %}
 with
 
@@ -80,6 +85,7 @@ based as (
 
 select
     source_system,
+    _file_id,
     order_id,
     line_number,
     customer_key,

@@ -4,7 +4,7 @@
 with
 
 accepted as (
-    {{ accepted_rows('order_lines') }}
+    select * from {{ ref('int_order_lines__changed') }}
 ),
 
 touched_orders as (
@@ -79,6 +79,7 @@ numbered as (
 
 select
     numbered.source_system,
+    numbered._file_id,
     numbered.order_id,
     coalesce(
         numbered.line_number, coalesce(given_numbers.line_number, 0) + numbered.position_in_order

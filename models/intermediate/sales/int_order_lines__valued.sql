@@ -96,6 +96,7 @@ converted as (
 
 select
     source_system,
+    _file_id,
     order_id,
     line_number,
     source_customer_id,

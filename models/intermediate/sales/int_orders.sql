@@ -1,5 +1,15 @@
 -- Grain: one order, of the lines up to the as-of date.
 -- Its date is its earliest sale line's; a return's own for an order with only returns. Who is not known yet is nobody.
+{{ config(
+    materialized='incremental', incremental_strategy='replace_changed',
+    meta={'changed': {'int_changed_orders': ['source_system', 'order_id'], 'int_changed_customers': ['customer_key']}}
+) }}
+{%- set changed_orders = ref('int_changed_orders') %}
+{%- set changed_customers = ref('int_changed_customers') %}
+{%- set amounts = ['quantity', 'gross_sales_amount', 'discount_amount', 'coupon_discount_amount', 'return_amount', 'net_sales_amount',
+                   'cost_amount', 'margin_amount'] %}
+{%- set added_up = ['source_system', 'order_id', 'customer_key', 'ordered_at', 'order_date', 'store_id', 'channel', 'payment_method',
+                    'line_count', 'is_return_only'] + amounts %}
 with
 
 persons as (
@@ -32,10 +42,16 @@ lines as (
     from {{ ref('int_order_lines') }} as order_lines
     left join persons
         on order_lines.customer_key = persons.customer_key
+    {%- if is_incremental() %}
+    inner join (select distinct source_system, order_id from {{ changed_orders }}) as changed_orders
+        on
+            order_lines.source_system = changed_orders.source_system
+            and order_lines.order_id = changed_orders.order_id
+    {%- endif %}
     where order_lines.order_date <= {{ as_of_date() }}
 ),
 
-orders as (
+added_up as (
     select
         source_system,
         order_id,
@@ -68,6 +84,26 @@ orders as (
         cast({{ sum_if_all_known('margin_amount') }} as decimal(18, 4)) as margin_amount
     from lines
     group by source_system, order_id
+),
+
+orders as (
+    select * from added_up
+    {%- if is_incremental() %}
+
+    -- The place of every order of a customer may have moved.
+    union all
+
+    select
+        built.{{ added_up | join(',\n        built.') }}
+    from {{ this }} as built
+    inner join {{ changed_customers }} as changed_customers
+        on built.customer_key = changed_customers.customer_key
+    left join {{ changed_orders }} as changed_orders
+        on
+            built.source_system = changed_orders.source_system
+            and built.order_id = changed_orders.order_id
+    where changed_orders.order_id is null
+    {%- endif %}
 ),
 
 -- Only purchases of known customers have a place in a sequence.

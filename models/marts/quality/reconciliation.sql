@@ -17,7 +17,18 @@ load_history as (
 ),
 
 totals as (
-    select * from {{ ref('int_order_line_totals') }}
+    select
+        source_system,
+        {%- for part in ['landed', 'exceptional', 'cancelled'] %}
+        {%- for measure in line_measures.values() %}
+        sum({{ part }}_{{ measure }}) as {{ part }}_{{ measure }},
+        {%- endfor %}
+        {%- endfor %}
+        sum(rounding_amount) as rounding_amount,
+        sum(converted_net_amount) as converted_net_amount,
+        sum(converted_gross_amount) as converted_gross_amount
+    from {{ ref('int_order_line_totals') }}
+    group by source_system
 ),
 
 source_systems as (

@@ -1,0 +1,78 @@
+{# What makes the build incremental: what changed since it was made, and how the rows of that are replaced.
+   docs/incremental.md tells the whole of it. #}
+
+{% macro is_built() %}
+  {# Whether the build holds an earlier refresh, whole. The orchestrator throws away what was made by other code or settings. #}
+  {%- if not execute or should_full_refresh() -%}
+    {%- do return(false) -%}
+  {%- endif -%}
+  {%- do return(built_relation('int_built_run') is not none) -%}
+{% endmacro %}
+
+{% macro built_relation(model) %}
+  {%- set node = graph.nodes['model.' ~ project_name ~ '.' ~ model] -%}
+  {%- do return(load_cached_relation(api.Relation.create(database=node.database, schema=node.schema, identifier=node.alias))) -%}
+{% endmacro %}
+
+{% macro as_built(model) %}
+  {# A model's rows as the last refresh left them. No ref: it is read before it is made again. Only where is_built(). #}
+  {%- set relation = built_relation(model) -%}
+  {%- if relation is none -%}
+    {{ exceptions.raise_compiler_error(model ~ " was never built: run the whole refresh with --full") }}
+  {%- endif -%}
+  {{ relation }}
+{%- endmacro %}
+
+{% macro differing(model, built, columns) %}
+  {# Rows of `columns` that a model has now and had not when the build was made, or the other way round. #}
+    (
+        select {{ columns | join(', ') }} from {{ model }}
+        except
+        select {{ columns | join(', ') }} from {{ as_built(built) }}
+    )
+    union
+    (
+        select {{ columns | join(', ') }} from {{ as_built(built) }}
+        except
+        select {{ columns | join(', ') }} from {{ model }}
+    )
+{%- endmacro %}
+
+{% macro or_unfinished(columns) %}
+  {# What an earlier refresh found changed and did not get to the end of: perhaps replaced, perhaps not. #}
+    union
+
+    select {{ columns | join(', ') }}
+    from {{ as_built(this.identifier) }}
+    where run_id not in (select run_id from {{ as_built('int_built_run') }})
+{%- endmacro %}
+
+{% macro get_incremental_replace_changed_sql(arguments) %}
+  {# dbt's incremental strategy `replace_changed`. meta.changed of a model: relation of keys that changed -> those keys' columns. #}
+  {{ return(adapter.dispatch('replace_changed')(arguments.target_relation, arguments.temp_relation, arguments.dest_columns, config.get('meta').changed or {})) }}
+{% endmacro %}
+
+{% materialization narrowed, adapter='duckdb' %}
+  {# What changed, as a table; a view of everything where all is built anew. #}
+  {%- set kind = 'table' if is_built() else 'view' -%}
+  {%- do drop_another_kind(kind) -%}
+  {% call statement('main', auto_begin=false) -%}
+    create or replace {{ kind }} {{ this }} as
+    {{ compiled_code }}
+  {%- endcall %}
+  {{ return({'relations': [this.incorporate(type=kind)]}) }}
+{% endmaterialization %}
+
+{% macro built_product_columns() %}
+  {# What order lines, and what customers bought first, take from products. #}
+  {%- do return(['product_id', 'landed_unit_cost_amount', 'foreign_currency', 'margin_rate', 'category']) -%}
+{% endmacro %}
+
+{% macro only_changed_customers(rows) %}
+  {# A join that leaves those customers' rows whom this refresh has to look at again. #}
+  {%- set changed_customers = ref('int_changed_customers') -%}
+  {%- if is_incremental() -%}
+    inner join {{ changed_customers }} as changed_customers
+        on {{ rows }}.customer_key = changed_customers.customer_key
+  {%- endif -%}
+{% endmacro %}

@@ -1,0 +1,117 @@
+-- Grain: one order whose lines may differ from the build's, and one customer it was then; NULL where it was nobody's.
+-- Because its landed rows changed, a product's cost, an exchange rate, whose a customer number is, or the as-of date.
+{%- set landed = ref('int_changed_orders__landed') %}
+{%- set products = ref('int_products') %}
+{%- set rates = ref('int_exchange_rates') %}
+{%- set identity = ref('int_customer_identity') %}
+{%- set as_of = as_of_date() %}
+with
+
+run as (
+    select * from {{ source('control', 'run') }}
+),
+
+landed as (
+    select
+        source_system,
+        order_id
+    from {{ landed }}
+)
+{%- if is_built() %},
+
+built_lines as (
+    select
+        source_system,
+        order_id,
+        customer_key,
+        product_id,
+        order_date
+    from {{ as_built('int_order_lines') }}
+),
+
+changed_products as (
+    {{ differing(products, 'int_built_products', built_product_columns()) }}
+),
+
+changed_rates as (
+    {{ differing(rates, 'int_built_rates', ['currency', 'rate_date', 'rate']) }}
+),
+
+known_customers as (
+    select
+        source_system,
+        source_customer_id,
+        customer_key,
+        known_from_date <= {{ as_of }} as is_known
+    from {{ identity }}
+),
+
+changed_customers as (
+    {{ differing('known_customers', 'int_built_customers', ['source_system', 'source_customer_id', 'customer_key', 'is_known']) }}
+),
+
+as_of_dates as (
+    select
+        least(as_of_date, {{ as_of }}) as first_date,
+        greatest(as_of_date, {{ as_of }}) as last_date
+    from {{ as_built('int_built_run') }}
+),
+
+changed as (
+    select
+        source_system,
+        order_id
+    from landed
+    {%- for column, keys in {'product_id': 'changed_products', 'order_date': 'changed_rates', 'customer_key': 'changed_customers'}.items() %}
+
+    union
+
+    select
+        source_system,
+        order_id
+    from built_lines
+    where {{ column }} in (select {{ 'rate_date' if column == 'order_date' else column }} from {{ keys }})
+    {%- endfor %}
+
+    union
+
+    select
+        built_lines.source_system,
+        built_lines.order_id
+    from built_lines
+    inner join as_of_dates
+        on
+            built_lines.order_date > as_of_dates.first_date
+            and built_lines.order_date <= as_of_dates.last_date
+),
+
+changed_before as (
+    select
+        changed.source_system,
+        changed.order_id,
+        built_lines.customer_key as customer_key_before
+    from changed
+    left join built_lines
+        on
+            changed.source_system = built_lines.source_system
+            and changed.order_id = built_lines.order_id
+    {{ or_unfinished(['source_system', 'order_id', 'customer_key_before']) }}
+)
+{%- else %},
+
+changed_before as (
+    select
+        landed.source_system,
+        landed.order_id,
+        cast(null as bigint) as customer_key_before
+    from landed
+)
+{%- endif %}
+
+select distinct
+    changed_before.source_system,
+    changed_before.order_id,
+    changed_before.customer_key_before,
+    run.run_id
+from changed_before
+cross join run
