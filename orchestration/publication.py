@@ -22,6 +22,7 @@ from regulars.home import Home
 
 # Views in the build name their database, so it is attached under the name it has as a file.
 BUILD = "regulars_build"
+WAREHOUSE = "warehouse.duckdb"
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ class Publication:
                 shutil.rmtree(leftover)
             self.check_pointer()
             fresh.mkdir(parents=True)
-            rows, contents = self._write(fresh, relations, is_linking=not is_full)
+            rows, contents = self._write(fresh, relations, is_full)
             docs(fresh / "data_docs")
             content = {
                 **manifest,
@@ -111,6 +112,7 @@ class Publication:
                 "published_at": datetime.now(UTC).isoformat(timespec="seconds"),
                 "rows": rows,
                 "parquet": contents,
+                "warehouse": _touched(fresh / WAREHOUSE),
             }
             (fresh / "manifest.json").write_text(json.dumps(content, indent=2, default=str) + "\n")
             _sync(fresh)
@@ -178,30 +180,23 @@ class Publication:
             )
 
     def _write(
-        self, folder: Path, relations: Sequence[Relation], is_linking: bool
+        self, folder: Path, relations: Sequence[Relation], is_full: bool
     ) -> tuple[dict[str, int], dict[str, str]]:
         """Database and Parquet files; returns rows per relation, and what each file holds."""
+        database = folder / WAREHOUSE
+        writer = _Writer(folder, None if is_full else self.home.published.resolve())
         rows: dict[str, int] = {}
-        files = _Files(folder, self.home.published, is_linking)
-        with duckdb.connect(str(folder / "warehouse.duckdb")) as connection:
+        with duckdb.connect(str(database)) as connection:
             connection.execute("set TimeZone = 'UTC'")
             limit_engine(connection, self.home.engine)
             connection.execute(f"attach {quoted(self.home.database)} as {BUILD} (read_only)")
+            writer.drop_others(connection, relations)
             for schema in dict.fromkeys(relation.schema for relation in relations):
-                connection.execute(f"create schema {schema}")
+                connection.execute(f"create schema if not exists {schema}")
             for relation in relations:
-                name = relation.full_name
-                order = f" order by {', '.join(relation.key)}" if relation.key and not relation.month else ""
-                if relation.month:
-                    order = f" order by {', '.join([relation.month, *relation.key])}"
-                connection.execute(f"create table {name} as select * from {BUILD}.{name}{order}")
-                connection.execute(f"comment on table {name} is {quoted(relation.description)}")
-                for column, description in relation.columns.items():
-                    connection.execute(f"comment on column {name}.{column} is {quoted(description)}")
-                rows[name] = connection.execute(f"select count(*) from {name}").fetchone()[0]
-                files.write(connection, relation, rows[name])
+                rows[relation.full_name] = writer.write(connection, relation)
             connection.execute(f"detach {BUILD}")
-        return rows, files.contents
+        return rows, writer.contents
 
     def _point_to(self, version: Path) -> None:
         pointer = self.home.root / f".published.{version.name}"
@@ -222,61 +217,143 @@ class Publication:
                 shutil.rmtree(path, ignore_errors=True)
 
 
-class _Files:
-    """Parquet files of a version. One that holds what the last version's did is linked, not written again.
+@dataclass(frozen=True)
+class _Part:
+    """What one Parquet file holds: all rows of a relation, or those of a month."""
+
+    place: str
+    content: str
+    rows: int
+    within: str
+
+    @property
+    def shape(self) -> str:
+        """Columns, key and descriptions, as a hash: the first word of the content."""
+        return self.content.split()[0]
+
+
+class _Writer:
+    """Writes a version: what is as it was in the last one is taken over from there, month by month.
 
     Args:
-        folder: the version's.
-        last: the last version; need not exist.
-        is_linking: False: everything is written.
+        folder: the new version's.
+        last: the last version's; None: everything is written. One that somebody touched since is not taken over.
     """
 
-    def __init__(self, folder: Path, last: Path, is_linking: bool):
-        self.folder, self.last = folder, last.resolve()
+    def __init__(self, folder: Path, last: Path | None):
+        self.folder, self.last = folder, last
         self.contents: dict[str, str] = {}
         self.known: dict[str, str] = {}
-        with contextlib.suppress(OSError, ValueError):
-            self.known = (
-                {} if not is_linking else json.loads((self.last / "manifest.json").read_text()).get("parquet", {})
-            )
+        if last:
+            with contextlib.suppress(OSError, ValueError, KeyError):
+                told = json.loads((last / "manifest.json").read_text())
+                if told["warehouse"] == _touched(last / WAREHOUSE):
+                    shutil.copyfile(last / WAREHOUSE, folder / WAREHOUSE)
+                    self.known = told["parquet"]
 
-    def write(self, connection: duckdb.DuckDBPyConnection, relation: Relation, row_count: int) -> None:
-        """One file, or one per month; a fact without rows is one file, so that its columns can be read."""
-        name = relation.full_name
-        columns = connection.execute(
-            "select column_name, data_type from duckdb_columns() where schema_name = ? and table_name = ?"
-            " order by column_index",
-            [relation.schema, relation.name],
-        ).fetchall()
-        # Rows as a set: a sum of hashes, whatever their order; files are sorted by key.
-        listed = ", ".join(identifier(column) for column, _ in columns)
-        holds = f"count(*) || ' ' || coalesce(sum(cast(hash(hash({listed})) as hugeint)), 0)"
-        shape = hashlib.sha256(repr((duckdb.__version__, columns, relation.key)).encode()).hexdigest()[:16]
-        if not relation.month or not row_count:
-            (content,) = connection.execute(f"select {holds} from {name}").fetchone()
-            self._put(connection, f"{relation.schema}/{relation.name}.parquet", f"{shape} {content}", name)
-            return
-        column = identifier(relation.month)
-        label = relation.month.removesuffix("_date").removesuffix("_month") + "_month"
-        months = (
-            f"select date_trunc('month', {column})::date as month, {holds} from {name} group by month order by month"
+    def drop_others(self, connection: duckdb.DuckDBPyConnection, relations: Sequence[Relation]) -> None:
+        """Take out what is not published any more."""
+        names = {relation.full_name for relation in relations}
+        here = connection.execute(
+            "select schema_name || '.' || table_name from duckdb_tables() where database_name = current_database()"
         )
-        for first, content in connection.execute(months).fetchall():
-            place = f"{relation.schema}/{relation.name}/{label}={first:%Y-%m}/{relation.name}.parquet"
-            within = f"{column} >= date '{first}' and {column} < date '{first}' + interval 1 month"
-            self._put(connection, place, f"{shape} {content}", f"(select * from {name} where {within})")
+        for (name,) in here.fetchall():
+            if name not in names:
+                connection.execute(f"drop table {name}")
 
-    def _put(self, connection: duckdb.DuckDBPyConnection, place: str, content: str, rows: str) -> None:
-        target = self.folder / "parquet" / place
+    def write(self, connection: duckdb.DuckDBPyConnection, relation: Relation) -> int:
+        """A relation as a table and as Parquet, one file or one per month; returns its rows."""
+        parts = self._parts(connection, relation)
+        folder = f"{relation.schema}/{relation.name}"
+        before = {place for place in self.known if place.startswith((f"{folder}/", f"{folder}."))}
+        changed = [part for part in parts if not self._is_known(part)]
+        gone = before - {part.place for part in parts}
+        is_by_month = before and all("=" in place and self._shape(place) == parts[0].shape for place in before)
+        if not is_by_month and (changed or gone):
+            self._create(connection, relation)
+        elif is_by_month:
+            for place in sorted(gone):
+                connection.execute(f"delete from {relation.full_name} where {_within(relation, _month_of(place))}")
+            for part in changed:
+                order = f" order by {', '.join(relation.key)}" if relation.key else ""
+                source = f"select * from {BUILD}.{relation.full_name} where {part.within}{order}"
+                connection.execute(f"delete from {relation.full_name} where {part.within}")
+                connection.execute(f"insert into {relation.full_name} {source}")
+        for part in parts:
+            self._put(connection, relation, part)
+        return sum(part.rows for part in parts)
+
+    def _parts(self, connection: duckdb.DuckDBPyConnection, relation: Relation) -> list[_Part]:
+        """What there is to write, from the build; a fact without rows is one file, so that its columns can be read."""
+        source = f"{BUILD}.{relation.full_name}"
+        columns = connection.execute(f"describe select * from {source}").fetchall()
+        told = (duckdb.__version__, columns, relation.key, relation.description, sorted(relation.columns.items()))
+        shape = hashlib.sha256(repr(told).encode()).hexdigest()[:16]
+        # Rows as a set: a sum of hashes, whatever their order.
+        listed = ", ".join(identifier(column) for column, *_ in columns)
+        holds = f"count(*) as rows, coalesce(sum(cast(hash(hash({listed})) as hugeint)), 0) as content"
+        if relation.month:
+            months = (
+                f"select date_trunc('month', {identifier(relation.month)})::date as month, {holds} from {source}"
+                " group by month order by month"
+            )
+            label = relation.month.removesuffix("_date").removesuffix("_month") + "_month"
+            parts = [
+                _Part(
+                    f"{relation.schema}/{relation.name}/{label}={month:%Y-%m}/{relation.name}.parquet",
+                    f"{shape} {rows} {content}",
+                    rows,
+                    _within(relation, f"{month:%Y-%m}"),
+                )
+                for month, rows, content in connection.execute(months).fetchall()
+            ]
+            if parts:
+                return parts
+        rows, content = connection.execute(f"select {holds} from {source}").fetchone()
+        return [_Part(f"{relation.schema}/{relation.name}.parquet", f"{shape} {rows} {content}", rows, "true")]
+
+    def _shape(self, place: str) -> str:
+        return self.known[place].split()[0]
+
+    def _is_known(self, part: _Part) -> bool:
+        return self.known.get(part.place, "").rsplit(" ", 2)[0] == part.content
+
+    @staticmethod
+    def _create(connection: duckdb.DuckDBPyConnection, relation: Relation) -> None:
+        """The whole table, sorted, with what there is to say of it."""
+        name = relation.full_name
+        order = ", ".join([*filter(None, [relation.month]), *relation.key])
+        # Dropped before: the file's blocks are used again.
+        connection.execute(f"drop table if exists {name}")
+        connection.execute(
+            f"create table {name} as select * from {BUILD}.{name}" + (f" order by {order}" if order else "")
+        )
+        connection.execute(f"comment on table {name} is {quoted(relation.description)}")
+        for column, description in relation.columns.items():
+            connection.execute(f"comment on column {name}.{column} is {quoted(description)}")
+
+    def _put(self, connection: duckdb.DuckDBPyConnection, relation: Relation, part: _Part) -> None:
+        target = self.folder / "parquet" / part.place
         target.parent.mkdir(parents=True, exist_ok=True)
-        last = self.last / "parquet" / place
         # A file that somebody touched since, or that can't be linked, is written again.
         with contextlib.suppress(OSError):
-            if self.known.get(place) == f"{content} {_touched(last)}":
+            last = self.last / "parquet" / part.place if self.last else target
+            if self.known.get(part.place) == f"{part.content} {_touched(last)}":
                 os.link(last, target)
         if not target.exists():
+            rows = f"(select * from {relation.full_name} where {part.within})"
             connection.execute(f"copy {rows} to {quoted(target)} (format parquet)")
-        self.contents[place] = f"{content} {_touched(target)}"
+        self.contents[part.place] = f"{part.content} {_touched(target)}"
+
+
+def _within(relation: Relation, month: str) -> str:
+    """SQL that is true for the rows of a month (YYYY-MM); all rows lie in one, dates of facts are never unknown."""
+    column = identifier(relation.month)
+    return f"{column} >= date '{month}-01' and {column} < date '{month}-01' + interval 1 month"
+
+
+def _month_of(place: str) -> str:
+    return place.split("=")[1][:7]
 
 
 def _touched(path: Path) -> str:
