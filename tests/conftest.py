@@ -141,6 +141,25 @@ class Place:
             return connection.execute(sql).fetchall()
 
 
+# What tells of runs and not of customers.
+RUN_LOGS = {"quality.run_info", "quality.load_history", "quality.check_results"}
+
+
+def contents(place: Place) -> dict[str, tuple]:
+    """Rows of every published relation, as a count and a hash of them sorted; what tells of past loads is left out."""
+    with duckdb.connect(str(place.warehouse.resolve()), read_only=True) as connection:
+        names = connection.execute("select schema_name || '.' || table_name from duckdb_tables() order by 1").fetchall()
+        where = {"quality.reconciliation": "where layer <> 'landed files to accepted rows'"}
+        return {
+            name: connection.execute(
+                "select count(*), md5(string_agg(t::varchar, '|' order by t::varchar))"
+                f" from {name} as t {where.get(name, '')}"
+            ).fetchone()
+            for (name,) in names
+            if name not in RUN_LOGS
+        }
+
+
 @pytest.fixture
 def place(tmp_path, parsed) -> Place:
     return Place(tmp_path / "home", parsed)

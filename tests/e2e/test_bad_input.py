@@ -219,6 +219,7 @@ def test_a_read_only_target(tmp_path):
     refused(call("refresh", "--home", "/proc/regulars"), "can't be written", "/proc/regulars")
 
 
+@pytest.mark.prove
 def test_a_full_disk(shop):
     """File sizes are limited as a full disk would: the published warehouse stays, and a later refresh mends all."""
     shop.land("shop/order_lines/more.csv", orders(40000, first=1000))

@@ -87,6 +87,7 @@ def test_a_version_can_be_put_back(shop):
     assert shop.query("select count(*) from core.fct_orders") == [(6,)]
 
 
+@pytest.mark.prove
 def test_versions_keep_their_order_when_the_clock_is_set_back(shop):
     """The first version claims to be from next century; still the one that replaced it is newer."""
     from orchestration.publication import Publication
@@ -102,6 +103,7 @@ def test_versions_keep_their_order_when_the_clock_is_set_back(shop):
     assert names == [shop.second.name, shop.first.name]
 
 
+@pytest.mark.prove
 def test_out_of_memory_leaves_the_last_version(shop):
     """Sixteen megabytes are not enough: said with the setting that helps, and nothing else changes."""
     before, counted = shop.warehouse.resolve(), shop.query("select count(*) from core.fct_orders")

@@ -137,6 +137,7 @@ def write(connection: duckdb.DuckDBPyConnection, query: str, path: Path) -> None
     connection.execute(f"copy ({query}) to '{path}' ({form})")
 
 
+@pytest.mark.prove
 def test_figures_are_those_of_that_day(homes):
     """Every relation but those that tell of files and runs, row for row, in all its columns."""
     with duckdb.connect() as connection:

@@ -9,19 +9,15 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
-import duckdb
 import pytest
-from conftest import PROJECT, Place, call_here
+from conftest import PROJECT, Place, call_here, contents
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
 pytestmark = [pytest.mark.e2e, pytest.mark.prove]
 
-# What tells of runs and not of customers.
-RUN_LOGS = {"quality.run_info", "quality.load_history", "quality.check_results"}
 HEADER = "order_id,ordered_at,customer_id,product_id,quantity,unit_price\n"
 DAYS = [f"2024-{month:02d}-{day:02d}" for month in (1, 2, 3) for day in (3, 14, 27)]
 SETTINGS = ["", "vars: {at_risk_overdue_ratio: 2, rfm_octant_cutoff: median}\n", "threads: 1\n"]
@@ -36,19 +32,6 @@ lines = st.lists(
     min_size=1,
     max_size=6,
 )
-
-
-def contents(warehouse: Path) -> dict[str, tuple]:
-    """Rows of every relation, as a count and a hash of them sorted."""
-    with duckdb.connect(str(warehouse), read_only=True) as connection:
-        names = connection.execute("select schema_name || '.' || table_name from duckdb_tables() order by 1").fetchall()
-        return {
-            name: connection.execute(
-                f"select count(*), md5(string_agg(t::varchar, '|' order by t::varchar)) from {name} as t"
-            ).fetchone()
-            for (name,) in names
-            if name not in RUN_LOGS
-        }
 
 
 class Sequences(RuleBasedStateMachine):
@@ -147,7 +130,7 @@ class Sequences(RuleBasedStateMachine):
             at_once.land(f"shop/{name}", text)
         outcome = at_once.refresh_here(as_of=self.as_of)
         assert outcome.exit == 0, outcome.messages
-        found, expected = contents(self.place.warehouse.resolve()), contents(at_once.warehouse.resolve())
+        found, expected = contents(self.place), contents(at_once)
         assert {name for name in expected if found.get(name) != expected[name]} == set()
         assert set(found) == set(expected)
         shutil.rmtree(at_once.root)

@@ -1,0 +1,130 @@
+"""What arrives, changes or goes is all that is made again; the outcome is that of a home built at once."""
+
+from __future__ import annotations
+
+import contextlib
+
+import duckdb
+import pytest
+from conftest import Place, contents
+
+pytestmark = pytest.mark.e2e
+
+LINES = "order_id,ordered_at,customer_id,product_id,quantity,unit_price\n"
+FILES = {
+    "order_lines/january.csv": LINES
+    + "a1,2024-01-05 10:00:00,ann,tea,1,4.00\na2,2024-01-20 10:00:00,ben,pot,1,30.00\n"
+    + "a3,2024-01-21 10:00:00,,tea,2,4.00\n",
+    "order_lines/february.csv": LINES
+    + "b1,2024-02-05 10:00:00,ann,tea,3,4.00\nb2,2024-02-06 10:00:00,cam,pot,1,30.00\n",
+    "order_lines/mistake.csv": LINES
+    + "m1,2024-02-07 10:00:00,ben,tea,100,4.00\na2,2024-02-08 10:00:00,ben,tea,1,4.00\n",
+    "products.csv": "product_id,category,unit_cost_amount\ntea,drinks,1.50\npot,ware,12.00\n",
+    "customers.csv": "customer_id,acquisition_channel\nann,web\nben,friend\n",
+}
+
+
+@pytest.fixture
+def home(place) -> Place:
+    place.settings("publish_source_customer_ids: true\n")
+    for name, text in FILES.items():
+        place.land(f"shop/{name}", text)
+    assert place.refresh_here().exit == 0
+    return place
+
+
+def build(place: Place, sql: str) -> list:
+    """What the build database answers."""
+    with duckdb.connect(str(place.root / "build" / "regulars_build.duckdb")) as connection:
+        with contextlib.suppress(duckdb.InvalidInputException):
+            return connection.execute(sql).fetchall()
+        return []
+
+
+def changed_orders(place: Place) -> set[str]:
+    return {row[0] for row in build(place, "select order_id from restricted.int_changed_orders")}
+
+
+def made_anew(place: Place) -> bool:
+    """Whether the last refresh began from nothing."""
+    found = build(place, "select count(*) from duckdb_views() where view_name = 'int_order_lines__changed'")
+    return found == [(1,)]
+
+
+def assert_as_if_built_at_once(place: Place, new_place, as_of: str | None = None) -> None:
+    other = new_place("at_once")
+    other.settings((place.root / "regulars.yml").read_text())
+    for path in (place.landing / "shop").rglob("*.csv"):
+        other.land(f"shop/{path.relative_to(place.landing / 'shop')}", path.read_bytes())
+    assert other.refresh_here(as_of=as_of).exit == 0
+    found, expected = contents(place), contents(other)
+    assert {name for name in expected if found.get(name) != expected[name]} == set()
+    assert set(found) == set(expected)
+
+
+def test_only_orders_of_files_that_came_or_went_are_made_again(home, new_place):
+    assert made_anew(home)
+    assert home.call_here().exit == 0
+    # A new day; a line more for an order of January; a mistake that goes, with its line of a2.
+    home.land(
+        "shop/order_lines/march.csv",
+        LINES + "c1,2024-03-01 10:00:00,ben,tea,1,4.00\na3,2024-01-21 10:00:00,dan,pot,1,30.00\n",
+    )
+    (home.landing / "shop" / "order_lines" / "mistake.csv").write_text(
+        LINES + "m2,2024-02-07 10:00:00,ben,tea,1,4.00\n"
+    )
+    assert home.refresh_here().exit == 0
+    assert not made_anew(home)
+    assert changed_orders(home) == {"c1", "a3", "m1", "m2", "a2"}
+    assert home.query("select count(distinct customer_id) from core.fct_orders where order_id = 'a3'") == [(1,)]
+    assert_as_if_built_at_once(home, new_place)
+
+
+def test_attributes_and_days_change_what_they_must(home, new_place):
+    home.land("shop/products.csv", FILES["products.csv"].replace("12.00", "15.00"))
+    assert home.refresh_here(as_of="2024-02-05").exit == 0
+    assert not made_anew(home)
+    # Orders with a pot; and those of the days that are later than the figures now.
+    assert changed_orders(home) == {"a2", "b2", "m1"}
+    assert home.query("select sum(cost_amount) from core.fct_order_lines where order_id = 'a2'") == [(15,)]
+    assert_as_if_built_at_once(home, new_place, as_of="2024-02-05")
+
+
+@pytest.mark.prove
+def test_thresholds_of_marts_leave_the_build_and_rules_of_lines_do_not(home, new_place):
+    home.settings("publish_source_customer_ids: true\nvars: {at_risk_overdue_ratio: 2}\n")
+    assert home.refresh_here().exit == 0
+    assert not made_anew(home) and not changed_orders(home)
+    home.settings("publish_source_customer_ids: true\nvars: {default_margin_rate: 0.4}\n")
+    assert home.refresh_here().exit == 0
+    assert made_anew(home)
+    assert_as_if_built_at_once(home, new_place)
+    home.land("web/order_lines.csv", LINES + "w1,2024-03-05 10:00:00,ann,tea,1,4.00\n")
+    assert home.refresh_here().exit == 0
+    assert not made_anew(home) and changed_orders(home) == {"w1"}
+    home.land("web/_source.yml", "time_zone: Asia/Tokyo\n")
+    assert home.refresh_here().exit == 0
+    assert made_anew(home)
+
+
+@pytest.mark.prove
+def test_what_a_crash_left_half_made_is_made_again_though_its_cause_is_gone(home, new_place):
+    built = [
+        name for (name,) in build(home, "select table_name from duckdb_tables() where table_name like 'int_built_%'")
+    ]
+    for name in built:
+        build(home, f"create table restricted.kept_{name} as from restricted.{name}")
+    home.land("shop/order_lines/march.csv", LINES + "c1,2024-03-01 10:00:00,ben,tea,1,4.00\n")
+    assert home.refresh_here().exit == 0
+    # As if it had died before it could say that it was done.
+    for name in built:
+        build(home, f"create or replace table restricted.{name} as from restricted.kept_{name}")
+        build(home, f"drop table restricted.kept_{name}")
+    assert home.call_here().exit == 0
+    from conftest import call_here
+
+    assert call_here("withdraw", "shop/order_lines/march.csv", "--home", home.root).exit == 0
+    (home.landing / "shop" / "order_lines" / "march.csv").unlink()
+    assert home.refresh_here().exit == 0
+    assert not made_anew(home) and changed_orders(home) == {"c1"}
+    assert_as_if_built_at_once(home, new_place)
