@@ -6,6 +6,7 @@ import io
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -131,6 +132,21 @@ class Place:
         home.prepare()
         home.export()
         return run_refresh(home, as_of, full, on_step=lambda step: None)
+
+    def begin(self) -> subprocess.Popen:
+        """A refresh in a process group of its own, to be killed."""
+        self.prepare()
+        environment = {k: v for k, v in os.environ.items() if not k.startswith(("REGULARS_", "DAGSTER_"))}
+        return subprocess.Popen(
+            [sys.executable, "-m", "regulars.cli", "refresh", "--home", self.root],
+            cwd=PROJECT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+        )  # fmt: skip
+
+    @staticmethod
+    def kill(process: subprocess.Popen) -> None:
+        """End it with all its children, as a power cut does."""
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
     @property
     def warehouse(self) -> Path:

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import os
 import random
-import signal
-import subprocess
-import sys
 import time
 
 import pytest
-from conftest import PROJECT, orders
+from conftest import orders
 
 pytestmark = [pytest.mark.e2e, pytest.mark.prove]
 
@@ -19,16 +16,11 @@ def test_killed_at_random_moments(place):
     chance = random.Random(20261123)
     place.land("shop/order_lines.csv", orders(50))
     assert place.refresh().exit == 0
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("REGULARS_")}
     for kill in range(int(os.environ.get("KILLS", "50"))):
         place.land(f"shop/order_lines/{kill}.csv", orders(10, first=1000 + 10 * kill))
-        process = subprocess.Popen(
-            [sys.executable, "-m", "regulars.cli", "refresh", "--home", place.root],
-            cwd=PROJECT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
-        )  # fmt: skip
+        process = place.begin()
         time.sleep(chance.uniform(2, 22))
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        place.kill(process)
         lines, customers, listed = place.query(
             "select (select count(*) from core.fct_order_lines), (select count(*) from profiling.customer_360),"
             " (select sum(accepted) from quality.load_history where status = 'current')"

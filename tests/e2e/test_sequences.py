@@ -5,13 +5,10 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
-import signal
-import subprocess
-import sys
 import time
 
 import pytest
-from conftest import PROJECT, Place, call_here, contents
+from conftest import Place, call_here, contents
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
@@ -98,15 +95,9 @@ class Sequences(RuleBasedStateMachine):
     @rule(seconds=st.floats(1, 14))
     def crash(self, seconds: float) -> None:
         self._settings(self.place)
-        self.place.prepare()
-        environment = {k: v for k, v in os.environ.items() if not k.startswith(("REGULARS_", "DAGSTER_"))}
-        process = subprocess.Popen(
-            [sys.executable, "-m", "regulars.cli", "refresh", "--home", self.place.root],
-            cwd=PROJECT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
-        )  # fmt: skip
+        process = self.place.begin()
         time.sleep(seconds)
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        self.place.kill(process)
         self.is_stale = True
 
     def _settings(self, place: Place) -> None:
