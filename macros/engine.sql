@@ -29,6 +29,10 @@
 {# 60 bits: joins and groupings on integers take half the time of those on text. #}
 {% macro duckdb__integer_key(hex) %}cast('0x' || substr({{ hex }}, 1, 15) as bigint){% endmacro %}
 
+{% macro quick_hash(columns) %}{{ return(adapter.dispatch('quick_hash')(columns)) }}{% endmacro %}
+{# 64 bits, to find candidates by: different rows may share it, and engines differ in it, so that no figure rests on it. #}
+{% macro duckdb__quick_hash(columns) %}hash({{ columns | join(', ') }}){% endmacro %}
+
 {% macro add_months(day, months) %}{{ return(adapter.dispatch('add_months')(day, months)) }}{% endmacro %}
 {% macro duckdb__add_months(day, months) %}cast({{ day }} + to_months(cast({{ months }} as integer)) as date){% endmacro %}
 

@@ -4,22 +4,42 @@
 
 with
 
+kinds as (
+    select distinct
+        kind_number,
+        category_number,
+        category
+    from {{ ref('int_product_kinds') }}
+    where category is not null
+),
+
 spent as (
     select
-        customer_key,
-        category,
-        sum(net_sales_amount) as net_sales_amount
-    from {{ ref('int_customer_assortment') }}
-    where category is not null
-    group by customer_key, category
-    having sum(net_sales_amount) > 0
+        assortment.customer_key,
+        kinds.category_number,
+        sum(assortment.net_sales_amount) as net_sales_amount
+    from {{ ref('int_customer_assortment') }} as assortment
+    inner join kinds
+        on assortment.kind_number = kinds.kind_number
+    group by assortment.customer_key, kinds.category_number
+    having sum(assortment.net_sales_amount) > 0
+),
+
+-- Numbers follow names: of equally frequent categories the first by its name.
+ranked as (
+    select category_number
+    from spent
+    group by category_number
+    qualify row_number() over (order by count(*) desc, category_number asc) <= {{ var('need_category_count') }}
 ),
 
 categories as (
-    select category
-    from spent
-    group by category
-    qualify row_number() over (order by count(*) desc, category asc) <= {{ var('need_category_count') }}
+    select distinct
+        kinds.category_number,
+        kinds.category
+    from kinds
+    inner join ranked
+        on kinds.category_number = ranked.category_number
 ),
 
 totals as (
@@ -32,10 +52,10 @@ totals as (
 
 select
     spent.customer_key,
-    spent.category,
+    categories.category,
     cast(spent.net_sales_amount as double) / cast(totals.net_sales_amount as double) as sales_share
 from spent
 inner join categories
-    on spent.category = categories.category
+    on spent.category_number = categories.category_number
 inner join totals
     on spent.customer_key = totals.customer_key

@@ -27,10 +27,11 @@ identity_key as (
 ),
 
 -- Where a person has several records, the latest speaks.
-attributes as (
+latest as (
     select
         identity.customer_key,
-        records.*
+        records.source_system,
+        records.customer_id
     from records
     inner join identity
         on
@@ -40,6 +41,17 @@ attributes as (
         partition by identity.customer_key
         order by records.updated_at desc nulls last, records.source_system asc, records.customer_id asc
     ) = 1
+),
+
+attributes as (
+    select
+        latest.customer_key,
+        records.*
+    from records
+    inner join latest
+        on
+            records.source_system = latest.source_system
+            and records.customer_id = latest.customer_id
 ),
 
 aged as (

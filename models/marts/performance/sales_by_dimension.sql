@@ -27,8 +27,8 @@ products as (
     select
         product_id,
         category,
-        dense_rank() over (order by category asc) as category_number
-    from {{ ref('int_products') }}
+        category_number
+    from {{ ref('int_product_kinds') }}
     where category is not null
 ),
 

@@ -14,6 +14,15 @@ assortment as (
     select * from {{ ref('int_customer_assortment') }}
 ),
 
+kinds as (
+    select distinct
+        kind_number,
+        department_number,
+        category_number,
+        brand_number
+    from {{ ref('int_product_kinds') }}
+),
+
 orders as (
     select * from {{ ref('int_customer_orders') }}
 ),
@@ -32,15 +41,25 @@ totals as (
 )
 {%- for level in ['department', 'category', 'brand'] %},
 
+{{ level }}_names as (
+    select distinct
+        {{ level }}_number,
+        {{ level }}
+    from {{ ref('int_product_kinds') }}
+    where {{ level }} is not null
+),
+
 {{ level }}_sales as (
     select
-        customer_key,
-        {{ level }},
-        sum(net_sales_amount) as net_sales_amount
+        assortment.customer_key,
+        kinds.{{ level }}_number,
+        sum(assortment.net_sales_amount) as net_sales_amount
     from assortment
-    where {{ level }} is not null
-    group by customer_key, {{ level }}
-    having sum(net_sales_amount) > 0
+    inner join kinds
+        on assortment.kind_number = kinds.kind_number
+    where kinds.{{ level }}_number is not null
+    group by assortment.customer_key, kinds.{{ level }}_number
+    having sum(assortment.net_sales_amount) > 0
 ),
 
 -- Of what was kept: what was all brought back is neither in the whole nor on top.
@@ -53,11 +72,11 @@ totals as (
     group by customer_key
 ),
 
--- Of equally large ones the first by its name; grouping takes half the time of sorting.
-{{ level }}_tops as (
+-- Of equally large ones the first by its name, as numbers follow; grouping takes half the time of sorting.
+{{ level }}_top_numbers as (
     select
         sales.customer_key,
-        min(sales.{{ level }}) as {{ level }},
+        min(sales.{{ level }}_number) as {{ level }}_number,
         cast(max(totals.top_sales_amount) as double) / cast(max(totals.net_sales_amount) as double) as top_share
     from {{ level }}_sales as sales
     inner join {{ level }}_totals as totals
@@ -65,6 +84,16 @@ totals as (
             sales.customer_key = totals.customer_key
             and sales.net_sales_amount = totals.top_sales_amount
     group by sales.customer_key
+),
+
+{{ level }}_tops as (
+    select
+        tops.customer_key,
+        names.{{ level }},
+        tops.top_share
+    from {{ level }}_top_numbers as tops
+    inner join {{ level }}_names as names
+        on tops.{{ level }}_number = names.{{ level }}_number
 )
 {%- endfor %}
 
