@@ -93,7 +93,7 @@ faulty as (
     {%- endfor %}
 ),
 
-sound as (
+sound as {{ inlined() }} (
     select
         incoming.{{ carried | join(',\n        incoming.') }}
     from {{ incoming }} as incoming
@@ -206,7 +206,7 @@ set_aside as (
     where ranked.is_conflict or ranked.preference > 1
 ),
 
-survivors as (
+survivors as {{ inlined() }} (
     select sound.*
     from sound
     left join set_aside

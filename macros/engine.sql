@@ -29,6 +29,10 @@
 {# 60 bits: joins and groupings on integers take half the time of those on text. #}
 {% macro duckdb__integer_key(hex) %}cast('0x' || substr({{ hex }}, 1, 15) as bigint){% endmacro %}
 
+{% macro inlined() %}{{ return(adapter.dispatch('inlined')()) }}{% endmacro %}
+{# For CTEs over a whole fact that are read several times: DuckDB would write each row out first. #}
+{% macro duckdb__inlined() %}not materialized{% endmacro %}
+
 {% macro quick_hash(columns) %}{{ return(adapter.dispatch('quick_hash')(columns)) }}{% endmacro %}
 {# 64 bits, to find candidates by: different rows may share it, and engines differ in it, so that no figure rests on it. #}
 {% macro duckdb__quick_hash(columns) %}hash({{ columns | join(', ') }}){% endmacro %}

@@ -2,8 +2,16 @@
 
 {% test keyed_by(model, columns, may_be_null=[]) %}
   {# Fails if the columns together are the same twice, or one of them is NULL that may not be. #}
+  {#- A number for each key tells where to look: grouping millions of texts takes three times as long. -#}
 select {{ columns | join(', ') }}, count(*) as occurrences
 from {{ model }}
+where
+    {{ quick_hash(columns) }} in (
+        select {{ quick_hash(columns) }} from {{ model }} group by 1 having count(*) > 1
+    )
+    {%- for column in columns if column not in may_be_null %}
+    or {{ column }} is null
+    {%- endfor %}
 group by {{ columns | join(', ') }}
 having
     count(*) > 1

@@ -3,7 +3,7 @@
 {{ config(materialized='view') }}
 with
 
-settled as (
+settled as {{ inlined() }} (
     {{ settled_rows('customers') }}
 ),
 

@@ -91,7 +91,7 @@ gaps as (
     from signed
 ),
 
-parts as (
+parts as {{ inlined() }} (
     select
         *,
         case when has_hidden_discount then 0 else coalesce(gap_amount, 0) end as rounding_amount,

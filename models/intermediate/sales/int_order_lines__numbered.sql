@@ -3,7 +3,7 @@
 {{ config(materialized='view') }}
 with
 
-accepted as (
+accepted as {{ inlined() }} (
     select * from {{ ref('int_order_lines__changed') }}
 ),
 

@@ -6,11 +6,11 @@ persons as (
     select * from {{ ref('int_persons') }}
 ),
 
-identity as (
+identity as {{ inlined() }} (
     select * from {{ ref('int_customer_identity') }}
 ),
 
-records as (
+records as {{ inlined() }} (
     select * from {{ ref('int_customers') }}
 ),
 

@@ -53,7 +53,7 @@ customers as (
             and tiers.period_type = 'trailing_12m'
 ),
 
-lines as (
+lines as {{ inlined() }} (
     select
         order_lines.source_system,
         order_lines.order_id,

@@ -10,7 +10,7 @@ customers as (
         on dim_customers.customer_id = persons.customer_id
 ),
 
-assortment as (
+assortment as {{ inlined() }} (
     select * from {{ ref('int_customer_assortment') }}
 ),
 
