@@ -76,9 +76,13 @@
 {%- endmacro %}
 
 {% macro duckdb__replace_changed(target, fresh, columns, changed) %}
-  {# Rows of changed keys go, fresh ones come: an engine that can't delete writes the months of both anew. #}
+  {# Rows of changed keys go, fresh ones come; all go where nothing is known of what changed (changed is none).
+     An engine that can't delete writes the months of both anew. #}
   {%- set names = columns | map(attribute='quoted') | join(', ') -%}
-  {%- for relation, keys in changed.items() %}
+  {%- if changed is none %}
+  delete from {{ target }};
+  {%- endif %}
+  {%- for relation, keys in (changed or {}).items() %}
   delete from {{ target }} as target using (select distinct {{ keys | join(', ') }} from {{ ref(relation) }}) as changed
   where {% for key in keys %}{{ 'and ' if not loop.first }}target.{{ key }} = changed.{{ key }} {% endfor %};
   {%- endfor %}

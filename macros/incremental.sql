@@ -9,6 +9,19 @@
   {%- do return(built_relation('int_built_run') is not none) -%}
 {% endmacro %}
 
+{% macro forget_the_build() %}
+  {# Called at the start of each run of dbt. One by hand that makes incremental models leaves the build in a state that no refresh
+     knows: the next one starts over. Refreshes set REGULARS_REFRESH. #}
+  {%- if execute and not env_var('REGULARS_REFRESH', '') -%}
+    {%- set kept = ['incremental', 'narrowed'] -%}
+    {%- for node in graph.nodes.values() if node.unique_id in selected_resources and (node.config.materialized in kept or 'changes' in node.fqn) -%}
+      {%- if loop.first and built_relation('int_built_run') is not none -%}
+        {%- do adapter.drop_relation(built_relation('int_built_run')) -%}
+      {%- endif -%}
+    {%- endfor -%}
+  {%- endif -%}
+{% endmacro %}
+
 {% macro built_relation(model) %}
   {%- set node = graph.nodes['model.' ~ project_name ~ '.' ~ model] -%}
   {%- do return(load_cached_relation(api.Relation.create(database=node.database, schema=node.schema, identifier=node.alias))) -%}
@@ -49,7 +62,8 @@
 
 {% macro get_incremental_replace_changed_sql(arguments) %}
   {# dbt's incremental strategy `replace_changed`. meta.changed of a model: relation of keys that changed -> those keys' columns. #}
-  {{ return(adapter.dispatch('replace_changed')(arguments.target_relation, arguments.temp_relation, arguments.dest_columns, config.get('meta').changed or {})) }}
+  {%- set changed = (config.get('meta').changed or {}) if is_built() else none -%}
+  {{ return(adapter.dispatch('replace_changed')(arguments.target_relation, arguments.temp_relation, arguments.dest_columns, changed)) }}
 {% endmacro %}
 
 {% materialization narrowed, adapter='duckdb' %}
@@ -71,7 +85,7 @@
 {% macro only_changed_customers(rows) %}
   {# A join that leaves those customers' rows whom this refresh has to look at again. #}
   {%- set changed_customers = ref('int_changed_customers') -%}
-  {%- if is_incremental() -%}
+  {%- if is_built() -%}
     inner join {{ changed_customers }} as changed_customers
         on {{ rows }}.customer_key = changed_customers.customer_key
   {%- endif -%}

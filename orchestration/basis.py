@@ -10,12 +10,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
+from pathlib import PurePath
 from typing import Any
 
 from regulars.home import Home
 from regulars.settings import SourceSettings
 
-VAR = re.compile(r"\bvar\(\s*['\"](\w+)['\"]")
+# What decides what is replaced: dbt does not know it as an ancestor of the models that it replaces.
+MECHANISM = {"incremental", "engine", "materializations"}
 
 
 @dataclass(frozen=True)
@@ -50,10 +52,11 @@ def basis(
     """The basis of this run."""
     texts = _upstream(manifest)
     variables = home.settings.all_vars()
-    named = {name for text in texts for name in VAR.findall(text)}
+    # By any mention: macros put names of vars together.
+    words = set(re.findall(r"\w+", "\n".join(texts)))
     rules = {
         "texts": texts,
-        "vars": {name: variables.get(name) for name in sorted(named)},
+        "vars": {name: value for name, value in variables.items() if name in words},
         "time_zone": home.settings.time_zone,
         "reporting_currency": reporting_currency,
         "key": _hash(os.environ.get("REGULARS_KEY", "")),
@@ -72,7 +75,16 @@ def _hash(text: str) -> str:
 def _upstream(manifest: Mapping[str, Any]) -> list[str]:
     """Texts of the nodes that incremental models come from, and of the macros that these call, in a fixed order."""
     nodes = {**manifest["nodes"], **manifest["sources"]}
-    waiting = [key for key, node in nodes.items() if node["config"].get("materialized") == "incremental"]
+    waiting = [
+        key
+        for key, node in nodes.items()
+        if node["config"].get("materialized") == "incremental" or "changes" in node["fqn"]
+    ]
+    waiting += [
+        key
+        for key, macro in manifest["macros"].items()
+        if macro["package_name"] == "regulars" and PurePath(macro["path"]).stem in MECHANISM
+    ]
     found: dict[str, str] = {}
     while waiting:
         key = waiting.pop()
@@ -86,11 +98,11 @@ def _upstream(manifest: Mapping[str, Any]) -> list[str]:
                 waiting += [other for other in manifest["macros"] if other.endswith(f"__{item['name']}")]
             case "source":
                 columns = {name: [column["data_type"], column["meta"]] for name, column in item["columns"].items()}
-                found[key] = json.dumps([columns, item["meta"]], sort_keys=True, default=str)
+                found[key] = json.dumps([columns, item["meta"]], default=str)
             case "seed":
                 found[key] = item["checksum"]["checksum"]
             case _:
-                found[key] = item["raw_code"]
+                found[key] = item["raw_code"] + json.dumps(item["config"]["meta"], sort_keys=True, default=str)
         depends_on = item.get("depends_on", {})
         waiting += [*depends_on.get("nodes", []), *depends_on.get("macros", [])]
     return [found[key] for key in sorted(found)]

@@ -21,6 +21,8 @@ from regulars.settings import project_root
 
 os.environ.setdefault("DBT_SEND_ANONYMOUS_USAGE_STATS", "false")
 os.environ.setdefault("DO_NOT_TRACK", "1")
+# Tells dbt that a refresh runs it, and not somebody by hand: see macros/incremental.sql.
+os.environ["REGULARS_REFRESH"] = "1"
 
 RESULTS = ("LogSeedResult", "LogModelResult", "LogTestResult", "LogSnapshotResult")
 

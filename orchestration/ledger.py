@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import sqlite3
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -313,7 +314,15 @@ class Ledger:
 
     def forget_unpublished(self) -> None:
         """A file that was never published and is gone again was a mistake: it withdraws itself."""
+        published: dict[str, str] = {}
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            published = json.loads((self.home.published / "manifest.json").read_text()).get("inputs", {})
         with self._connect() as connection:
+            # A refresh may have died right after it published.
+            connection.executemany(
+                "update loads set is_published = 1 where file = ? and content_hash = ? and not is_withdrawn",
+                list(published.items()),
+            )
             rows = connection.execute(
                 "select load_id, file from loads where not is_published and not is_withdrawn"
             ).fetchall()

@@ -245,11 +245,13 @@ class _Writer:
         self.contents: dict[str, str] = {}
         self.known: dict[str, str] = {}
         if last:
-            with contextlib.suppress(OSError, ValueError, KeyError):
+            try:
                 told = json.loads((last / "manifest.json").read_text())
                 if told["warehouse"] == _touched(last / WAREHOUSE):
                     shutil.copyfile(last / WAREHOUSE, folder / WAREHOUSE)
                     self.known = told["parquet"]
+            except (OSError, ValueError, KeyError, TypeError):
+                (folder / WAREHOUSE).unlink(missing_ok=True)
 
     def drop_others(self, connection: duckdb.DuckDBPyConnection, relations: Sequence[Relation]) -> None:
         """Take out what is not published any more."""
@@ -287,7 +289,14 @@ class _Writer:
         """What there is to write, from the build; a fact without rows is one file, so that its columns can be read."""
         source = f"{BUILD}.{relation.full_name}"
         columns = connection.execute(f"describe select * from {source}").fetchall()
-        told = (duckdb.__version__, columns, relation.key, relation.description, sorted(relation.columns.items()))
+        told = (
+            duckdb.__version__,
+            columns,
+            relation.key,
+            relation.month,
+            relation.description,
+            sorted(relation.columns.items()),
+        )
         shape = hashlib.sha256(repr(told).encode()).hexdigest()[:16]
         # Rows as a set: a sum of hashes, whatever their order.
         listed = ", ".join(identifier(column) for column, *_ in columns)
@@ -300,10 +309,10 @@ class _Writer:
             label = relation.month.removesuffix("_date").removesuffix("_month") + "_month"
             parts = [
                 _Part(
-                    f"{relation.schema}/{relation.name}/{label}={month:%Y-%m}/{relation.name}.parquet",
+                    f"{relation.schema}/{relation.name}/{label}={month.year:04}-{month.month:02}/{relation.name}.parquet",
                     f"{shape} {rows} {content}",
                     rows,
-                    _within(relation, f"{month:%Y-%m}"),
+                    _within(relation, f"{month.year:04}-{month.month:02}"),
                 )
                 for month, rows, content in connection.execute(months).fetchall()
             ]
@@ -353,7 +362,7 @@ def _within(relation: Relation, month: str) -> str:
 
 
 def _month_of(place: str) -> str:
-    return place.split("=")[1][:7]
+    return place.split("=")[1].split("/")[0]
 
 
 def _touched(path: Path) -> str:

@@ -99,6 +99,14 @@ def control_tables(manifest: dict, ingested: Sequence[dg.AssetKey]) -> dg.Assets
     def write(context: dg.AssetExecutionContext, refresh: Refresh):
         with told():
             session = refresh.session
+            built = session.warehouse.built_on()
+            if built is not None and not session.basis.is_that_of(built):
+                # The step that starts the build over was left out of this run.
+                raise UserError(
+                    "the build rests on other rules or settings than this run's",
+                    file=str(session.home.database),
+                    remedy="Run the whole job `refresh`, not a part of it.",
+                )
             session.control.write(
                 session.declared, session.basis, session.ledger, session.run_id, refresh.as_of, session.started
             )

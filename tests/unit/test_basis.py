@@ -35,9 +35,11 @@ def test_vars_macros_and_keys_that_lines_rest_on_count_and_others_do_not(parsed,
     assert rules("keep_versions: 5\n") == plain
     assert rules("vars: {default_margin_rate: 0.4}\n") != plain
     assert rules("vars: {amount_tolerance: 1}\n") != plain
+    assert rules("vars: {quantity_limit: 50}\n") != plain
     assert rules("time_zone: Asia/Tokyo\n") != plain
     assert rules(currency="EUR") != plain
-    for macro in ("macro.regulars.duckdb__product", "macro.regulars.contract_faults"):
+    for macro in ("duckdb__product", "contract_faults", "duckdb__replace_changed", "differing"):
+        macro = f"macro.regulars.{macro}"
         before = manifest["macros"][macro]["macro_sql"]
         manifest["macros"][macro]["macro_sql"] += " "
         assert rules() != plain, macro

@@ -30,7 +30,9 @@ def templates():
     environment = jinja2.Environment(extensions=[Test, "jinja2.ext.do"], autoescape=False)
     sources = {name: (PROJECT / "macros" / f"{name}.sql").read_text() for name in ("generic_tests", "expressions")}
     return {
-        "tests": environment.from_string(sources["generic_tests"]).module,
+        "tests": environment.from_string(
+            sources["generic_tests"], globals={"quick_hash": lambda columns: f"hash({', '.join(columns)})"}
+        ).module,
         "expressions": environment.from_string(
             sources["expressions"],
             globals={"quantile_over": lambda value, share, over: f"quantile_cont({value}, {share}) over ({over})"},

@@ -9,7 +9,7 @@ with
 
 incoming as (
     select * from {{ ref('int_order_lines__unioned') }}
-    {%- if is_incremental() %}
+    {%- if is_built() %}
     where _file_id in (select changed_files._file_id from {{ changed_files }} as changed_files)
     {%- endif %}
 ),

@@ -22,15 +22,17 @@ quarter_hours as (
 select
     quarter_hours.source_system,
     quarter_hours.quarter_hour,
+    source_systems.time_zone,
     {{ to_local('quarter_hours.quarter_hour', 'source_systems.time_zone') }} as local_quarter_hour,
     {{ local_date('quarter_hours.quarter_hour', 'source_systems.time_zone') }} as local_date
 from quarter_hours
 inner join source_systems
     on quarter_hours.source_system = source_systems.source_system
-{%- if is_incremental() %}
+{%- if is_built() %}
 left join {{ this }} as known
     on
         quarter_hours.source_system = known.source_system
         and quarter_hours.quarter_hour = known.quarter_hour
+        and source_systems.time_zone = known.time_zone
 where known.quarter_hour is null
 {%- endif %}

@@ -46,6 +46,7 @@ counted as (
     inner join local_times
         on
             numbered.source_system = local_times.source_system
+            and source_systems.time_zone = local_times.time_zone
             and {{ quarter_hour('numbered.ordered_at') }} = local_times.quarter_hour
     left join cancelled_statuses
         on

@@ -17,7 +17,12 @@ persons as (
 ),
 
 local_times as (
-    select * from {{ ref('int_local_quarter_hours') }}
+    select local_quarter_hours.*
+    from {{ ref('int_local_quarter_hours') }} as local_quarter_hours
+    inner join {{ source('control', 'source_systems') }} as source_systems
+        on
+            local_quarter_hours.source_system = source_systems.source_system
+            and local_quarter_hours.time_zone = source_systems.time_zone
 ),
 
 lines as (
@@ -42,7 +47,7 @@ lines as (
     from {{ ref('int_order_lines') }} as order_lines
     left join persons
         on order_lines.customer_key = persons.customer_key
-    {%- if is_incremental() %}
+    {%- if is_built() %}
     inner join (select distinct source_system, order_id from {{ changed_orders }}) as changed_orders
         on
             order_lines.source_system = changed_orders.source_system
@@ -88,7 +93,7 @@ added_up as (
 
 orders as (
     select * from added_up
-    {%- if is_incremental() %}
+    {%- if is_built() %}
 
     -- The place of every order of a customer may have moved.
     union all
