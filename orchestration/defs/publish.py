@@ -5,8 +5,9 @@ from datetime import timedelta
 
 import dagster as dg
 
-from orchestration.publication import describe, relations
+from orchestration.publication import describe
 from orchestration.resources import Refresh, told
+from orchestration.version import relations
 from regulars.errors import Exit
 
 WARN_WINDOW, FAIL_WINDOW = timedelta(hours=26), timedelta(hours=50)
