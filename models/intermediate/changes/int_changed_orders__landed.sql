@@ -19,7 +19,7 @@ changed as (
     from {{ unioned }}
     where
         order_id is not null
-        and _file_id in (select _file_id from changed_loads)
+        and _file_id in (select changed_loads._file_id from changed_loads)
     {%- if is_built() %}
     {%- for model in ['int_order_lines', 'int_order_lines__exceptions', 'int_order_lines__cancelled'] %}
 
@@ -31,7 +31,7 @@ changed as (
     from {{ as_built(model) }}
     where
         order_id is not null
-        and _file_id in (select _file_id from changed_loads)
+        and _file_id in (select changed_loads._file_id from changed_loads)
     {%- endfor %}
     {{ or_unfinished(['source_system', 'order_id']) }}
     {%- endif %}

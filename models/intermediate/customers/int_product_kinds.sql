@@ -10,8 +10,10 @@ select
     product_id,
     dense_rank() over (order by department asc, category asc, brand asc) as kind_number
     {%- for level in ['department', 'category', 'brand'] %},
-    {{ level }},
     case when {{ level }} is not null then dense_rank() over (order by {{ level }} asc) end as {{ level }}_number
-    {%- endfor %}
+    {%- endfor %},
+    department,
+    category,
+    brand
 from products
 where coalesce(department, category, brand) is not null
