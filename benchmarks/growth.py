@@ -133,7 +133,7 @@ def draw(rows: list[dict[str, float]], target: Path) -> None:
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}"',
         'font-family="sans-serif" font-size="12">',
         f'<rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>',
-        f'<text x="{LEFT}" y="18">A whole refresh, landed files to published, 2 cores · 一次完整刷新（2 核）</text>',
+        f'<text x="{LEFT}" y="18">A refresh, landed files to published, 2 cores · 一次刷新（2 核）</text>',
     ]
     for power in range(bottom, top + 1):
         height = y(10**power)
@@ -147,13 +147,16 @@ def draw(rows: list[dict[str, float]], target: Path) -> None:
     parts.append(
         f'<text x="{(LEFT + WIDTH - RIGHT) / 2}" y="{HEIGHT - 12}" text-anchor="middle">order lines · 订单行</text>'
     )
-    for name, (colour, label) in SERIES.items():
+    last = rows[-1]
+    below = 0.0
+    for name, (colour, label) in sorted(SERIES.items(), key=lambda series: -last[series[0]]):
         points = " ".join(f"{x(row['lines']):.1f},{y(row[name]):.1f}" for row in rows)
         parts.append(f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2"/>')
         parts += [f'<circle cx="{x(row["lines"]):.1f}" cy="{y(row[name]):.1f}" r="3" fill="{colour}"/>' for row in rows]
-        last = rows[-1]
+        # Names of lines that end close together are moved apart.
+        below = max(y(last[name]) + 4, below + 14)
         told = f"{label}: {last[name]:.3g}"
-        parts.append(f'<text x="{x(last["lines"]) + 8:.1f}" y="{y(last[name]) + 4:.1f}" fill="{colour}">{told}</text>')
+        parts.append(f'<text x="{x(last["lines"]) + 8:.1f}" y="{below:.1f}" fill="{colour}">{told}</text>')
     target.write_text("\n".join([*parts, "</svg>"]) + "\n")
 
 
