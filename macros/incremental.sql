@@ -90,3 +90,21 @@
         on {{ rows }}.customer_key = changed_customers.customer_key
   {%- endif -%}
 {% endmacro %}
+
+{% macro customers_as_known() %}
+  {#- Whose each customer number is, and whether they are known by the as-of date: what orders take from identity. -#}
+select
+    source_system,
+    source_customer_id,
+    customer_key,
+    known_from_date <= {{ as_of_date() }} as is_known
+from {{ ref('int_customer_identity') }}
+{%- endmacro %}
+
+{% macro after_all_is_made() %}
+  {#- Lets a model of what the build was made of wait for every incremental model. -#}
+  {%- for model in ['int_order_lines__exceptions', 'int_order_lines__cancelled', 'int_order_line_totals', 'int_orders', 'int_first_orders',
+                    'int_customer_order_days'] -%}
+    {%- do ref(model) -%}
+  {%- endfor -%}
+{% endmacro %}

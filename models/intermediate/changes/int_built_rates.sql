@@ -1,10 +1,5 @@
 -- Grain: one currency on one day, as the build's order lines were made with it.
--- depends_on: {{ ref('int_order_lines__exceptions') }}
--- depends_on: {{ ref('int_order_lines__cancelled') }}
--- depends_on: {{ ref('int_order_line_totals') }}
--- depends_on: {{ ref('int_orders') }}
--- depends_on: {{ ref('int_first_orders') }}
--- depends_on: {{ ref('int_customer_order_days') }}
+{{ after_all_is_made() }}
 select
     currency,
     rate_date,

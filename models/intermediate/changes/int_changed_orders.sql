@@ -3,7 +3,7 @@
 {%- set landed = ref('int_changed_orders__landed') %}
 {%- set products = ref('int_products') %}
 {%- set rates = ref('int_exchange_rates') %}
-{%- set identity = ref('int_customer_identity') %}
+{%- set known = customers_as_known() %}
 {%- set as_of = as_of_date() %}
 with
 
@@ -38,12 +38,7 @@ changed_rates as (
 ),
 
 known_customers as (
-    select
-        source_system,
-        source_customer_id,
-        customer_key,
-        known_from_date <= {{ as_of }} as is_known
-    from {{ identity }}
+    {{ known }}
 ),
 
 changed_customers as (
