@@ -68,6 +68,11 @@ class Task:
         return values.typed(value, column.data_type, self.settings)
 
 
+def is_number(column: Column) -> bool:
+    """Whether a column's values may have a decimal point."""
+    return column.data_type.startswith(("decimal", "double", "float"))
+
+
 def limit_engine(connection: duckdb.DuckDBPyConnection, limits: Mapping[str, str | int]) -> None:
     """Hold a connection to what DuckDB may take: `Home.engine`, or `exported_engine` for code that knows no home."""
     for name, value in limits.items():
@@ -154,17 +159,17 @@ def write_text_rows(
     """Type a relation of text values; returns rows typed and rows set aside.
 
     Args:
-        source: SQL of rows with `line` (1-based, rising), `broken` (true: no row at all) and the file's columns.
+        source: a table with `line` (1-based, rising), `broken` (true: no row at all) and the file's columns.
         given: declared column -> SQL of its text value in that relation.
         content: SQL of what a row said, kept in the build for correction.
-        native: declared column -> SQL that is true where the file itself holds a number, not a text.
+        native: declared number column -> SQL that is true where the file itself holds a number, not a text.
     """
     connection = task.connection
     present = [column for column in task.columns if column.name in given]
     texts = {column.name: task.filled(given[column.name]) for column in present}
     typed = {column.name: task.typed(texts[column.name], column) for column in present}
     for column in present:
-        if native and column.data_type.startswith(("decimal", "double", "float")):
+        if native and column.name in native:
             # A number has a point whatever separator the source's texts have.
             plain = values.finite(f"try_cast({texts[column.name]} as {column.data_type})", column.data_type)
             typed[column.name] = f"case when {native[column.name]} then {plain} else {typed[column.name]} end"
@@ -176,7 +181,7 @@ def write_text_rows(
     bad = " or ".join(["broken", *unreadable.values()])
     selected = select_list(task.columns, typed)
     count = connection.execute(
-        f"copy (select {selected}, cast({task.file_id} as bigint) as _file_id from ({source}) where not ({bad}))"
+        f"copy (select {selected}, cast({task.file_id} as bigint) as _file_id from {source} where not ({bad}))"
         f" to {quoted(task.outputs.typed)} (format parquet)"
     ).fetchone()[0]
     reason = values.reason({name: texts[name] for name in unreadable}, unreadable)
@@ -188,7 +193,7 @@ def write_text_rows(
             case when broken then 'ragged_row' else {reason} end as reason,
             case when not broken then {first_fault(unreadable)} end as column_name,
             {content} as content
-        from ({source})
+        from {source}
         where {bad}
         """
     )

@@ -7,7 +7,17 @@ from pathlib import Path
 import duckdb
 
 from orchestration.reading import text
-from orchestration.reading.base import Reading, Task, located, match_columns, pointer, quoted, write_text_rows
+from orchestration.reading.base import (
+    Reading,
+    Task,
+    identifier,
+    is_number,
+    located,
+    match_columns,
+    pointer,
+    quoted,
+    write_text_rows,
+)
 from regulars.errors import UserError
 
 
@@ -57,16 +67,21 @@ def read_objects(
         keys = "select distinct unnest(json_keys(object)) as key from objects"
         names = [row[0] for row in connection.execute(f"select key from ({keys}) order by key").fetchall()]
     given = match_columns(task.landed, names)
-    columns = {name: f"(object ->> {quoted(pointer(key))})" for name, key in given.items()}
+    # Each object is taken apart once: values and kinds are asked for many times.
+    texts = {name: identifier(f"text of {name}") for name in given}
+    numbers = [column.name for column in task.columns if column.name in given and is_number(column)]
+    kinds = {name: identifier(f"kind of {name}") for name in numbers}
+    apart = "".join(f", object ->> {quoted(pointer(given[name]))} as {text}" for name, text in texts.items())
+    apart += "".join(f", json_type(object, {quoted(pointer(given[name]))}) as {kind}" for name, kind in kinds.items())
+    connection.execute(
+        f"create temp table taken_apart as select line, line_text, object, object is null as broken{apart} from objects"
+    )
     typed, rejected = write_text_rows(
         task,
-        "select line, line_text, object, object is null as broken from objects",
-        columns,
+        "taken_apart",
+        texts,
         "coalesce(object, to_json(struct_pack(_line := line_text)))",
-        {
-            name: f"json_type(object, {quoted(pointer(key))}) in ('DOUBLE', 'BIGINT', 'UBIGINT')"
-            for name, key in given.items()
-        },
+        {name: f"{kind} in ('DOUBLE', 'BIGINT', 'UBIGINT')" for name, kind in kinds.items()},
     )
     ignored = tuple(name for name in names if name not in given.values())
     return Reading(typed + rejected, rejected, first_line, encoding, None, ignored)
