@@ -56,6 +56,7 @@ benchmark: $(READY) ## seconds and memory, as ratios to the engine's own
 	$(BIN)/python benchmarks/refresh.py
 	$(BIN)/python benchmarks/loading.py
 	$(BIN)/python benchmarks/marts.py
+	$(BIN)/python benchmarks/straight.py
 	$(BIN)/python benchmarks/lifetime_value.py
 	$(BIN)/python benchmarks/growth.py
 

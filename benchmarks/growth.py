@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import defaultdict
 from math import log10
 from pathlib import Path
 
@@ -73,6 +74,41 @@ def refresh(regulars: Path, root: Path) -> tuple[float, float]:
     if status:
         raise SystemExit(f"{root}: the refresh failed")
     return time.perf_counter() - began, usage.ru_maxrss / 2**20
+
+
+def where_it_goes(root: Path) -> tuple[dict[str, float], dict[str, float]]:
+    """Seconds of a home's last refresh by kind of work, and by model, as Dagster's event log has them.
+
+    Models and tests run two at a time: their seconds are halved, to be of the clock.
+    """
+    import dagster as dg
+
+    from regulars.home import Home
+
+    Home.at(root).export()
+    kinds: dict[str, float] = defaultdict(float)
+    models: dict[str, float] = {}
+    with dg.DagsterInstance.get() as instance:
+        (run,) = instance.get_runs(limit=1)
+        for entry in instance.all_logs(run.run_id):
+            event = entry.dagster_event
+            told = event.event_specific_data if event else None
+            if event and event.is_step_success:
+                kind = "fits" if event.step_key.startswith("fit_") else "publishing"
+                if event.step_key.endswith("_gate"):
+                    kind = "gates"
+                elif "__" in event.step_key and "published" not in event.step_key:
+                    kind = "loading"
+                if not event.step_key.endswith("_models"):
+                    kinds[kind] += told.duration_ms / 1000
+            elif event and event.event_type == dg.DagsterEventType.ASSET_MATERIALIZATION:
+                duration = told.materialization.metadata.get("Execution Duration")
+                if duration and told.materialization.metadata["unique_id"].value.startswith("model."):
+                    models[event.asset_key.path[-1]] = duration.value / 2
+            elif event and event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
+                duration = told.metadata.get("Execution Duration")
+                kinds["dbt tests"] += duration.value / 2 if duration else 0
+    return {"models": sum(models.values()), **kinds}, models
 
 
 def measure(million: float, folder: Path) -> dict[str, float]:

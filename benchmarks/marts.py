@@ -17,6 +17,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
@@ -147,19 +149,21 @@ def measure(root: Path) -> None:
     print(f"\npeak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB")
 
 
-def main() -> None:
-    """Measure a home, or one that is made for it."""
-    if len(sys.argv) > 1:
-        measure(Path(sys.argv[1]))
-        return
+@contextmanager
+def at_ten_million_lines() -> Iterator[Path]:
+    """A home of a simulated retailer, refreshed; gone afterwards."""
     regulars = Path(sys.executable).parent / "regulars"
     with tempfile.TemporaryDirectory(prefix="regulars-benchmark-") as folder:
         root = Path(folder) / "home"
         size = ["--customers", str(CUSTOMERS), "--months", str(MONTHS), "--seed", "1"]
         subprocess.run([regulars, "simulate", *size, "--out", root], check=True, stdout=subprocess.DEVNULL)
         subprocess.run([regulars, "refresh", "--home", root], check=True, stdout=subprocess.DEVNULL)
-        measure(root)
+        yield root
 
 
 if __name__ == "__main__":
-    main()
+    if len(sys.argv) > 1:
+        measure(Path(sys.argv[1]))
+    else:
+        with at_ten_million_lines() as home_root:
+            measure(home_root)

@@ -69,7 +69,10 @@ class Runner:
             name="_".join([gate, *suites]),
             connection_string=f"duckdb:///{database}",
             kwargs={
-                "connect_args": {"read_only": True, "config": exported_engine()},
+                "connect_args": {
+                    "read_only": True,
+                    "config": {**exported_engine(), "preserve_insertion_order": "false"},
+                },
                 "isolation_level": "AUTOCOMMIT",
                 "skip_autocommit_rollback": True,
             },

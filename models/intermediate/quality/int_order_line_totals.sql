@@ -91,7 +91,7 @@ gaps as (
     from signed
 ),
 
-parts as {{ inlined() }} (
+parts as (
     select
         *,
         case when has_hidden_discount then 0 else coalesce(gap_amount, 0) end as rounding_amount,
@@ -99,59 +99,52 @@ parts as {{ inlined() }} (
     from gaps
 ),
 
--- Lines without a rate have no amount in order lines (those after the as-of date may lack one): all of it is explained.
-foreign_lines as (
+-- Lines that were converted have the local day that their rate is of; the others have none.
+rated as (
     select
-        parts.source_system,
-        parts._file_id,
-        parts.net_amount - coalesce({{ product('parts.net_amount', 'rates.rate', factor_digits=8) }}, 0) as net_amount,
+        *,
         case
-            when parts.is_returned then 0
-            else
-                parts.gross_amount - parts.rounding_amount
-                - coalesce({{ product('parts.net_amount', 'rates.rate', factor_digits=8) }}, 0)
-                - coalesce({{ product('parts.shown_amount', 'rates.rate', factor_digits=8) }}, 0)
-                - coalesce({{ product('parts.coupon_discount_amount', 'rates.rate', factor_digits=8) }}, 0)
-        end as gross_amount
+            when foreign_currency is not null and not is_exceptional and not is_cancelled
+                then {{ local_date('ordered_at', 'time_zone') }}
+        end as rate_date
     from parts
-    left join rates
-        on
-            parts.foreign_currency = rates.currency
-            and {{ local_date('parts.ordered_at', 'parts.time_zone') }} = rates.rate_date
-    where
-        parts.foreign_currency is not null
-        and not parts.is_exceptional
-        and not parts.is_cancelled
 ),
 
+-- Lines without a rate have no amount in order lines (those after the as-of date may lack one): all of it is explained.
 converted as (
     select
-        _file_id,
-        sum(net_amount) as net_amount,
-        sum(gross_amount) as gross_amount
-    from foreign_lines
-    group by _file_id
-),
-
-totals as (
-    select
-        source_system,
-        _file_id,
-        {%- for part, condition in {'landed': 'true', 'exceptional': 'is_exceptional', 'cancelled': 'is_cancelled'}.items() %}
-        count(*) filter (where {{ condition }}) as {{ part }}_row_count,
-        coalesce(sum(signed_quantity) filter (where {{ condition }}), 0) as {{ part }}_quantity,
-        coalesce(sum(gross_amount) filter (where {{ condition }}), 0) as {{ part }}_gross_amount,
-        coalesce(sum(net_amount) filter (where {{ condition }}), 0) as {{ part }}_net_amount,
-        {%- endfor %}
-        coalesce(sum(rounding_amount) filter (where not is_exceptional and not is_cancelled), 0) as rounding_amount
-    from parts
-    group by source_system, _file_id
+        rated.*,
+        case
+            when rated.rate_date is not null
+                then rated.net_amount - coalesce({{ product('rated.net_amount', 'rates.rate', factor_digits=8) }}, 0)
+        end as converted_net_amount,
+        case
+            when rated.rate_date is not null and rated.is_returned then 0
+            when rated.rate_date is not null
+                then
+                    rated.gross_amount - rated.rounding_amount
+                    - coalesce({{ product('rated.net_amount', 'rates.rate', factor_digits=8) }}, 0)
+                    - coalesce({{ product('rated.shown_amount', 'rates.rate', factor_digits=8) }}, 0)
+                    - coalesce({{ product('rated.coupon_discount_amount', 'rates.rate', factor_digits=8) }}, 0)
+        end as converted_gross_amount
+    from rated
+    left join rates
+        on
+            rated.foreign_currency = rates.currency
+            and rated.rate_date = rates.rate_date
 )
 
 select
-    totals.*,
-    coalesce(converted.net_amount, 0) as converted_net_amount,
-    coalesce(converted.gross_amount, 0) as converted_gross_amount
-from totals
-left join converted
-    on totals._file_id = converted._file_id
+    source_system,
+    _file_id,
+    {%- for part, condition in {'landed': 'true', 'exceptional': 'is_exceptional', 'cancelled': 'is_cancelled'}.items() %}
+    count(*) filter (where {{ condition }}) as {{ part }}_row_count,
+    coalesce(sum(signed_quantity) filter (where {{ condition }}), 0) as {{ part }}_quantity,
+    coalesce(sum(gross_amount) filter (where {{ condition }}), 0) as {{ part }}_gross_amount,
+    coalesce(sum(net_amount) filter (where {{ condition }}), 0) as {{ part }}_net_amount,
+    {%- endfor %}
+    coalesce(sum(rounding_amount) filter (where not is_exceptional and not is_cancelled), 0) as rounding_amount,
+    coalesce(sum(converted_net_amount), 0) as converted_net_amount,
+    coalesce(sum(converted_gross_amount), 0) as converted_gross_amount
+from converted
+group by source_system, _file_id

@@ -15,10 +15,9 @@ touched_orders as (
     where line_number is null
 ),
 
+-- A number for each order tells where to look: anonymous orders are many, those with a named line beside are few.
 nameless_orders as (
-    select distinct
-        source_system,
-        order_id
+    select distinct {{ quick_hash(['source_system', 'order_id']) }} as order_hash
     from accepted
     where customer_id is null
 ),
@@ -53,16 +52,14 @@ given_numbers as (
 -- A line without a customer beside lines of one customer is that customer's.
 named_orders as (
     select
-        accepted.source_system,
-        accepted.order_id,
-        max(accepted.customer_id) as customer_id
+        source_system,
+        order_id,
+        max(customer_id) as customer_id
     from accepted
-    inner join nameless_orders
-        on
-            accepted.source_system = nameless_orders.source_system
-            and accepted.order_id = nameless_orders.order_id
-    where accepted.customer_id is not null
-    group by accepted.source_system, accepted.order_id
+    where
+        customer_id is not null
+        and {{ quick_hash(['source_system', 'order_id']) }} in (select nameless_orders.order_hash from nameless_orders)
+    group by source_system, order_id
 ),
 
 numbered as (

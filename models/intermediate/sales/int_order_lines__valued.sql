@@ -21,7 +21,15 @@ exchange_rates as (
 ),
 
 local_times as (
-    select * from {{ ref('int_local_quarter_hours') }}
+    select
+        local_quarter_hours.source_system,
+        local_quarter_hours.quarter_hour,
+        local_quarter_hours.local_date
+    from {{ ref('int_local_quarter_hours') }} as local_quarter_hours
+    inner join source_systems
+        on
+            local_quarter_hours.source_system = source_systems.source_system
+            and local_quarter_hours.time_zone = source_systems.time_zone
 ),
 
 cancelled_statuses as (
@@ -46,7 +54,6 @@ counted as (
     inner join local_times
         on
             numbered.source_system = local_times.source_system
-            and source_systems.time_zone = local_times.time_zone
             and {{ quarter_hour('numbered.ordered_at') }} = local_times.quarter_hour
     left join cancelled_statuses
         on

@@ -30,18 +30,8 @@ regions as (
     select * from {{ ref('dim_regions') }}
 ),
 
-referrals as (
-    select
-        referrer_customer_id as customer_id,
-        count(*) as referred_customer_count
-    from customers
-    where referrer_customer_id is not null
-    group by referrer_customer_id
-),
-
-known as (
-    select count(*) > 0 as has_referrals
-    from referrals
+overviews as (
+    select * from {{ ref('customer_360') }}
 ),
 
 relations as (
@@ -70,44 +60,45 @@ described as (
             when {{ population }} is not null then 'small'
         end as region_population,
         case when known_relations.is_known then relations.customer_id is not null end as has_relations,
-        value_tiers.value_tier,
         habits.top_payment_method,
         habits.top_weekday,
         habits.top_hour,
-        customer_rfm.rfm_segment,
-        customer_rfm.rfm_octant,
-        lifecycle.lifecycle_stage,
-        value_bands.value_band,
-        habits.main_channel,
-        habits.need_cluster,
-        habits.home_store_id,
         habits.top_department,
         habits.top_category,
         habits.top_brand,
+        overviews.rfm_segment,
+        overviews.rfm_octant,
+        overviews.lifecycle_stage,
+        overviews.value_band,
+        overviews.main_channel,
+        overviews.need_cluster,
+        overviews.home_store_id,
+        overviews.pyramid_tier,
+        overviews.value_quadrant,
+        overviews.value_tier,
+        overviews.loyalty_quadrant,
         case
-            when responses.campaign_response_rate >= {{ var('response_rate_high') }} then 'high'
-            when responses.campaign_response_rate > 0 then 'some'
-            when responses.campaign_response_rate = 0 then 'none'
+            when overviews.campaign_response_rate >= {{ var('response_rate_high') }} then 'high'
+            when overviews.campaign_response_rate > 0 then 'some'
+            when overviews.campaign_response_rate = 0 then 'none'
         end as response_band,
-        tiers.pyramid_tier,
-        value_matrix.value_quadrant,
-        loyalty.loyalty_quadrant,
-        case when known.has_referrals then case
-            when referrals.referred_customer_count >= {{ var('referrals_many') }} then 'many'
-            when referrals.referred_customer_count > 0 then 'some'
-            else 'none'
-        end end as referral_band,
+        case
+            when overviews.referred_customer_count >= {{ var('referrals_many') }} then 'many'
+            when overviews.referred_customer_count > 0 then 'some'
+            when overviews.referred_customer_count = 0 then 'none'
+        end as referral_band,
         coalesce(purchases.window_order_count, 0) as order_count,
         coalesce(purchases.window_net_sales_amount, 0) as net_sales_amount,
         case when purchases.window_day_count > 0 then 1 else 0 end as is_active,
         purchases.window_margin_amount as margin_amount
     from customers
-    cross join known
     cross join known_relations
     left join relations
         on customers.customer_id = relations.customer_id
-    left join {{ ref('customer_value_tiers') }} as value_tiers
-        on customers.customer_id = value_tiers.customer_id
+    inner join overviews
+        on customers.customer_id = overviews.customer_id
+    left join {{ ref('customer_5w1h') }} as habits
+        on customers.customer_id = habits.customer_id
     left join {{ ref('int_customer_purchases') }} as purchases
         on customers.customer_key = purchases.customer_key
     left join regions
@@ -120,37 +111,27 @@ described as (
             customers.country = cities.country
             and customers.region = cities.region
             and customers.city = cities.city
-    left join {{ ref('customer_rfm') }} as customer_rfm
-        on customers.customer_id = customer_rfm.customer_id
-    left join {{ ref('customer_lifecycle') }} as lifecycle
-        on customers.customer_id = lifecycle.customer_id
-    left join {{ ref('customer_value_bands') }} as value_bands
-        on customers.customer_id = value_bands.customer_id
-    left join {{ ref('customer_5w1h') }} as habits
-        on customers.customer_id = habits.customer_id
-    left join {{ ref('int_campaign_responses') }} as responses
-        on customers.customer_key = responses.customer_key
-    left join {{ ref('customer_pyramid') }} as tiers
-        on
-            customers.customer_id = tiers.customer_id
-            and tiers.period_type = 'trailing_12m'
-    left join {{ ref('customer_value_matrix') }} as value_matrix
-        on customers.customer_id = value_matrix.customer_id
-    left join {{ ref('customer_loyalty') }} as loyalty
-        on customers.customer_id = loyalty.customer_id
-    left join referrals
-        on customers.customer_id = referrals.customer_id
 ),
 
-profiles as (
-    {%- for kind, names in dimensions.items() %}{% set first_kind = loop.first %}{% for name in names %}
-    {%- set lacking = "case when is_prospect then 'prospect' when order_count = 0 then 'none' else 'unknown' end" if name in of_orders else "'unknown'" %}
-    {%- set value = 'coalesce(cast(' ~ name ~ ' as varchar), ' ~ lacking ~ ')' %}
-    {{ 'union all' if not (first_kind and loop.first) }}
+valued as (
     select
-        '{{ kind }}' as dimension_kind,
-        '{{ name }}' as dimension,
-        {{ value }} as value,
+        {%- for names in dimensions.values() %}{% for name in names %}
+        {%- set lacking = "case when is_prospect then 'prospect' when order_count = 0 then 'none' else 'unknown' end" if name in of_orders else "'unknown'" %}
+        coalesce(cast({{ name }} as varchar), {{ lacking }}) as {{ name }},
+        {%- endfor %}{% endfor %}
+        is_active,
+        order_count,
+        net_sales_amount,
+        margin_amount
+    from described
+),
+
+-- All dimensions in one pass. A value is never NULL, so that of a row's dimensions only the one it is grouped by has one.
+profiles as (
+    select
+        {%- for names in dimensions.values() %}{% for name in names %}
+        {{ name }},
+        {%- endfor %}{% endfor %}
         count(*) as customer_count,
         sum(is_active) as active_customer_count,
         sum(order_count) as order_count,
@@ -158,9 +139,29 @@ profiles as (
         case
             when sum(is_active) > 0 and count(*) filter (where is_active = 1 and margin_amount is null) = 0 then sum(margin_amount)
         end as margin_amount
-    from described
-    group by {{ value }}
-    {%- endfor %}{% endfor %}
+    from valued
+    group by grouping sets (({{ dimensions.values() | sum(start=[]) | join('), (') }}))
+),
+
+named as (
+    select
+        case
+            {%- for kind, names in dimensions.items() %}
+            when coalesce({{ names | join(', ') }}) is not null then '{{ kind }}'
+            {%- endfor %}
+        end as dimension_kind,
+        case
+            {%- for names in dimensions.values() %}{% for name in names %}
+            when {{ name }} is not null then '{{ name }}'
+            {%- endfor %}{% endfor %}
+        end as dimension,
+        coalesce({{ dimensions.values() | sum(start=[]) | join(', ') }}) as value,
+        customer_count,
+        active_customer_count,
+        order_count,
+        net_sales_amount,
+        margin_amount
+    from profiles
 ),
 
 totals as (
@@ -172,17 +173,17 @@ totals as (
 
 select
     {{ as_of_date() }} as as_of_date,
-    profiles.dimension_kind,
-    profiles.dimension,
-    profiles.value,
-    profiles.customer_count,
-    cast(profiles.customer_count as double) / totals.customer_count as customer_share,
-    cast(profiles.active_customer_count as bigint) as active_customer_count,
-    cast(profiles.order_count as bigint) as order_count,
-    cast(profiles.net_sales_amount as decimal(18, 4)) as net_sales_amount,
-    cast(profiles.margin_amount as decimal(18, 4)) as margin_amount,
-    cast(profiles.net_sales_amount / nullif(profiles.order_count, 0) as decimal(18, 4)) as average_order_amount,
-    100.0 * (cast(profiles.net_sales_amount as double) / profiles.customer_count)
+    named.dimension_kind,
+    named.dimension,
+    named.value,
+    named.customer_count,
+    cast(named.customer_count as double) / totals.customer_count as customer_share,
+    cast(named.active_customer_count as bigint) as active_customer_count,
+    cast(named.order_count as bigint) as order_count,
+    cast(named.net_sales_amount as decimal(18, 4)) as net_sales_amount,
+    cast(named.margin_amount as decimal(18, 4)) as margin_amount,
+    cast(named.net_sales_amount / nullif(named.order_count, 0) as decimal(18, 4)) as average_order_amount,
+    100.0 * (cast(named.net_sales_amount as double) / named.customer_count)
     / nullif(cast(totals.net_sales_amount as double) / totals.customer_count, 0) as sales_index
-from profiles
+from named
 cross join totals
