@@ -6,7 +6,6 @@
     'rfm': 'rfm_segment', 'tiers': 'pyramid_tier', 'value_bands': 'value_band', 'value_matrix': 'value_quadrant',
     'loyalty': 'loyalty_quadrant', 'lifecycle': 'lifecycle_stage', 'value_tiers': 'value_tier',
 } %}
-{% set codes = bands.values() | list + ['rfm_octant'] %}
 with
 
 customers as (
@@ -204,11 +203,21 @@ side_by_side as (
 )
 
 select
-    side_by_side.*
-    {%- for code in codes %},
-    {{ told_of(code) }}
-    {%- endfor %}
+    side_by_side.*,
+    {{ told_of('rfm_segment') }},
+    {{ told_of('rfm_octant') }},
+    {{ told_of('pyramid_tier') }},
+    {{ told_of('value_band') }},
+    {{ told_of('value_quadrant') }},
+    {{ told_of('loyalty_quadrant') }},
+    {{ told_of('lifecycle_stage') }},
+    {{ told_of('value_tier') }}
 from side_by_side
-{%- for code in codes %}
-{{ join_playbook(code, 'side_by_side') }}
-{%- endfor %}
+{{ join_playbook('rfm_segment', 'side_by_side') }}
+{{ join_playbook('rfm_octant', 'side_by_side') }}
+{{ join_playbook('pyramid_tier', 'side_by_side') }}
+{{ join_playbook('value_band', 'side_by_side') }}
+{{ join_playbook('value_quadrant', 'side_by_side') }}
+{{ join_playbook('loyalty_quadrant', 'side_by_side') }}
+{{ join_playbook('lifecycle_stage', 'side_by_side') }}
+{{ join_playbook('value_tier', 'side_by_side') }}

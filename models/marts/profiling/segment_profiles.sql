@@ -140,7 +140,7 @@ profiles as (
             when sum(is_active) > 0 and count(*) filter (where is_active = 1 and margin_amount is null) = 0 then sum(margin_amount)
         end as margin_amount
     from valued
-    group by grouping sets (({{ dimensions.values() | sum(start=[]) | join('), (') }}))
+    group by grouping sets (({{ dimensions.values() | sum(start=[]) | join('), (') }})) -- noqa: PRS
 ),
 
 named as (
