@@ -1,8 +1,8 @@
 """How seconds, memory and disk of a refresh grow with lines: simulated retailers, from landed files to published.
 
 Each size is simulated; all but its last day of order lines is refreshed in a process of its own, then the last day too.
-Held against the floor of benchmarks/marts.py, a scan of the published lines that groups by customer. Prints Markdown
-and draws docs/growth.svg.
+Held against the floor of benchmarks/marts.py, a scan of the published lines that groups by customer. Prints Markdown,
+with where the largest size's seconds go, and draws docs/growth.svg.
 
 usage: growth.py [MILLION LINES ...]   (default: 1 3 10; 30 takes a quarter of an hour)
 """
@@ -19,6 +19,7 @@ import time
 from collections import defaultdict
 from math import log10
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -26,6 +27,16 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 LINES_PER_CUSTOMER, MONTHS = 15.88, 24
 WIDTH, HEIGHT, LEFT, TOP, RIGHT, BOTTOM = 720, 360, 70, 30, 220, 50
+# What a step of the job does, by a sign in its name; steps of models are told by their models and tests.
+STEPS = {
+    "_gate": "gates",
+    "fit_": "fits",
+    "published": "publishing",
+    "control": "other",
+    "_models": "dbt",
+    "__": "loading",
+}
+TOLD_MODELS = 15
 SERIES = {
     "seconds": ("#1f6feb", "all, seconds"),
     "day_seconds": ("#1a7f37", "one more day, seconds"),
@@ -94,13 +105,8 @@ def where_it_goes(root: Path) -> tuple[dict[str, float], dict[str, float]]:
             event = entry.dagster_event
             told = event.event_specific_data if event else None
             if event and event.is_step_success:
-                kind = "fits" if event.step_key.startswith("fit_") else "publishing"
-                if event.step_key.endswith("_gate"):
-                    kind = "gates"
-                elif "__" in event.step_key and "published" not in event.step_key:
-                    kind = "loading"
-                if not event.step_key.endswith("_models"):
-                    kinds[kind] += told.duration_ms / 1000
+                kind = next((kind for sign, kind in STEPS.items() if sign in event.step_key), "other")
+                kinds[kind] += told.duration_ms / 1000
             elif event and event.event_type == dg.DagsterEventType.ASSET_MATERIALIZATION:
                 duration = told.materialization.metadata.get("Execution Duration")
                 if duration and told.materialization.metadata["unique_id"].value.startswith("model."):
@@ -108,10 +114,12 @@ def where_it_goes(root: Path) -> tuple[dict[str, float], dict[str, float]]:
             elif event and event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
                 duration = told.metadata.get("Execution Duration")
                 kinds["dbt tests"] += duration.value / 2 if duration else 0
-    return {"models": sum(models.values()), **kinds}, models
+    kinds["models"] = sum(models.values())
+    kinds["other"] += kinds.pop("dbt") - kinds["models"] - kinds["dbt tests"]
+    return kinds, models
 
 
-def measure(million: float, folder: Path) -> dict[str, float]:
+def measure(million: float, folder: Path) -> dict[str, Any]:
     """Simulate, refresh, let one more day of order lines arrive, refresh again, and look at one size."""
     from benchmarks.marts import FLOOR
 
@@ -124,6 +132,7 @@ def measure(million: float, folder: Path) -> dict[str, float]:
     day_lines = hold_back_the_last_day(root / "landing", held)
     landed = folder_size(root / "landing")
     seconds, gibibytes = refresh(regulars, root)
+    kinds, models = where_it_goes(root)
     lines = root / "published" / "parquet" / "core" / "fct_order_lines"
     with duckdb.connect() as connection:
         connection.execute("set enable_progress_bar = false")
@@ -150,13 +159,14 @@ def measure(million: float, folder: Path) -> dict[str, float]:
     shutil.rmtree(held)
     day_seconds, day_gibibytes = refresh(regulars, root)
     shutil.rmtree(root)
-    return found | {"day_lines": day_lines, "day_seconds": day_seconds, "day_gibibytes": day_gibibytes}
+    found |= {"day_lines": day_lines, "day_seconds": day_seconds, "day_gibibytes": day_gibibytes}
+    return found | {"kinds": kinds, "models": models}
 
 
-def draw(rows: list[dict[str, float]], target: Path) -> None:
-    """Seconds and memory against lines, both axes by powers of ten."""
+def draw(rows: list[dict[str, Any]], target: Path) -> None:
+    """Seconds and memory against lines, both axes by powers of ten; what was not measured of a size is left out."""
     low, high = log10(min(row["lines"] for row in rows)), log10(max(row["lines"] for row in rows))
-    values = [row[name] for row in rows for name in SERIES]
+    values = [row[name] for row in rows for name in SERIES if name in row]
     bottom, top = int(log10(min(values)) // 1), int(-(-log10(max(values)) // 1))
 
     def x(lines: float) -> float:
@@ -183,16 +193,17 @@ def draw(rows: list[dict[str, float]], target: Path) -> None:
     parts.append(
         f'<text x="{(LEFT + WIDTH - RIGHT) / 2}" y="{HEIGHT - 12}" text-anchor="middle">order lines · 订单行</text>'
     )
-    last = rows[-1]
     below = 0.0
-    for name, (colour, label) in sorted(SERIES.items(), key=lambda series: -last[series[0]]):
-        points = " ".join(f"{x(row['lines']):.1f},{y(row[name]):.1f}" for row in rows)
+    measured = {name: [row for row in rows if name in row] for name in SERIES}
+    for name, (colour, label) in sorted(SERIES.items(), key=lambda series: -measured[series[0]][-1][series[0]]):
+        places = [(x(row["lines"]), y(row[name])) for row in measured[name]]
+        points = " ".join(f"{across:.1f},{up:.1f}" for across, up in places)
         parts.append(f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2"/>')
-        parts += [f'<circle cx="{x(row["lines"]):.1f}" cy="{y(row[name]):.1f}" r="3" fill="{colour}"/>' for row in rows]
+        parts += [f'<circle cx="{across:.1f}" cy="{up:.1f}" r="3" fill="{colour}"/>' for across, up in places]
         # Names of lines that end close together are moved apart.
-        below = max(y(last[name]) + 4, below + 14)
-        told = f"{label}: {last[name]:.3g}"
-        parts.append(f'<text x="{x(last["lines"]) + 8:.1f}" y="{below:.1f}" fill="{colour}">{told}</text>')
+        below = max(places[-1][1] + 4, below + 14)
+        told = f"{label}: {measured[name][-1][name]:.3g}"
+        parts.append(f'<text x="{places[-1][0] + 8:.1f}" y="{below:.1f}" fill="{colour}">{told}</text>')
     target.write_text("\n".join([*parts, "</svg>"]) + "\n")
 
 
@@ -214,6 +225,11 @@ def main() -> None:
                 f" | {row['landed']:.2f} | {row['build']:.2f} | {row['version']:.2f} |",
                 flush=True,
             )
+    print(f"\n| where {rows[-1]['lines']:,} lines go | seconds | scans |\n|---|---|---|")
+    told = sorted(rows[-1]["kinds"].items(), key=lambda kind: -kind[1])
+    told += sorted(rows[-1]["models"].items(), key=lambda model: -model[1])[:TOLD_MODELS]
+    for what, seconds in told:
+        print(f"| {what} | {seconds:.1f} | {seconds / rows[-1]['floor']:.1f} |")
     if len(rows) > 1:
         draw(rows, ROOT / "docs" / "growth.svg")
     print(json.dumps(rows), file=sys.stderr)

@@ -12,11 +12,11 @@ select
     case when is_return then 0 else unit_price * quantity end as gross_sales_amount,
     case when is_return then -abs(lines.net_sales_amount) else lines.net_sales_amount end
     - products.landed_unit_cost_amount * case when is_return then -abs(quantity) else quantity end as margin_amount
-from canonical.order_lines as lines
-join control.source_systems as systems using (source_system)
-left join intermediate.int_customer_identity as identity
+from restricted.canonical__order_lines as lines
+join restricted.control__source_systems as systems using (source_system)
+left join restricted.int_customer_identity as identity
     on lines.source_system = identity.source_system and lines.customer_id = identity.source_customer_id
-left join intermediate.int_products as products
+left join restricted.int_products as products
     on systems.id_scope || ':' || lines.product_id = products.product_id;
 
 -- orders: int_orders
@@ -109,5 +109,5 @@ select
     order_month, channel, store_id, category, sum(gross_sales_amount) as gross, sum(net_sales_amount) as net,
     sum(margin_amount) as margin, sum(discount_amount) as discount, count(distinct source_system || order_id) as orders,
     count(distinct customer) as customers, sum(net_sales_amount) filter (payment_method = 'card') as card
-from lines left join intermediate.int_products using (product_id)
+from lines left join restricted.int_products using (product_id)
 group by all;

@@ -244,10 +244,13 @@ def personal_values(landing: Path) -> set[str]:
 
 @pytest.mark.prove
 def test_order_and_splitting_of_files_do_not_matter(new_place):
-    """The same rows shuffled, in other files: the same warehouse, row for row."""
+    """The same rows shuffled, in other files, customers taken a few at a time: the same warehouse, row for row."""
     one, other = new_place("one"), new_place("other")
     simulate(Plan(400, 9, 11), one.root)
     simulate(Plan(400, 9, 11), other.root)
+    settings = other.root / "regulars.yml"
+    settings.write_text(settings.read_text().replace("vars:\n", "vars:\n  customers_at_once: 50\n"))
+    assert "customers_at_once" in settings.read_text()
     for path in sorted(other.landing.glob("*/*/part-0000.*")):
         shuffled(path)
     for place in (one, other):
