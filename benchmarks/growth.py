@@ -202,7 +202,8 @@ def draw(rows: list[dict[str, Any]], target: Path) -> None:
         parts += [f'<circle cx="{across:.1f}" cy="{up:.1f}" r="3" fill="{colour}"/>' for across, up in places]
         # Names of lines that end close together are moved apart.
         below = max(places[-1][1] + 4, below + 14)
-        told = f"{label}: {measured[name][-1][name]:.3g}"
+        value = measured[name][-1][name]
+        told = f"{label}: {value:,.0f}" if value >= 100 else f"{label}: {value:.3g}"
         parts.append(f'<text x="{places[-1][0] + 8:.1f}" y="{below:.1f}" fill="{colour}">{told}</text>')
     target.write_text("\n".join([*parts, "</svg>"]) + "\n")
 
