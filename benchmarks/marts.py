@@ -75,10 +75,10 @@ print(json.dumps({"rfm": min(seconds(rfm) for _ in range(3)), "cohorts": min(sec
 LIFETIME = ("clv", "value_tier", "resource_allocation", "customer_base_forecast")
 
 
-def timed(connection: duckdb.DuckDBPyConnection, query: str) -> float:
+def timed(connection: duckdb.DuckDBPyConnection, query: str, table: str = "measured") -> float:
     """Seconds to build a temporary table of a query."""
     began = time.perf_counter()
-    connection.execute(f"create or replace temp table measured as {query}")
+    connection.execute(f"create or replace temp table {table} as {query}")
     return time.perf_counter() - began
 
 
@@ -150,8 +150,11 @@ def measure(root: Path) -> None:
 
 
 @contextmanager
-def at_ten_million_lines() -> Iterator[Path]:
-    """A home of a simulated retailer, refreshed; gone afterwards."""
+def home_to_measure() -> Iterator[Path]:
+    """The refreshed home that the command line names, or a simulated retailer's, which is gone afterwards."""
+    if len(sys.argv) > 1:
+        yield Path(sys.argv[1])
+        return
     regulars = Path(sys.executable).parent / "regulars"
     with tempfile.TemporaryDirectory(prefix="regulars-benchmark-") as folder:
         root = Path(folder) / "home"
@@ -162,8 +165,5 @@ def at_ten_million_lines() -> Iterator[Path]:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1:
-        measure(Path(sys.argv[1]))
-    else:
-        with at_ten_million_lines() as home_root:
-            measure(home_root)
+    with home_to_measure() as named_or_made:
+        measure(named_or_made)

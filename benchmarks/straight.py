@@ -13,7 +13,6 @@ import json
 import re
 import statistics
 import sys
-import time
 from pathlib import Path
 
 import duckdb
@@ -21,7 +20,7 @@ import duckdb
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.marts import FLOOR, at_ten_million_lines  # noqa: E402
+from benchmarks.marts import FLOOR, home_to_measure, timed  # noqa: E402
 
 RUNS = 3
 
@@ -51,23 +50,19 @@ def measure(root: Path) -> None:
         connection.execute("set TimeZone = 'UTC'; set preserve_insertion_order = false")
         limit_engine(connection, home.engine)
 
-        def seconds(target: str, query: str) -> float:
-            began = time.perf_counter()
-            connection.execute(f'create or replace temp table "{target}" as {query}')
-            return time.perf_counter() - began
-
         lines, start = connection.execute(
             "select (select count(*) from intermediate.int_order_lines), max(as_of_date) - interval 12 month"
             " from quality.run_info"
         ).fetchone()
         floor = FLOOR.format(lines=home.published / "parquet" / "core" / "fct_order_lines")
-        scans = [seconds("measured", floor) for _ in range(RUNS + 1)][1:]
+        scans = [timed(connection, floor) for _ in range(RUNS + 1)][1:]
         rows = []
         for name, models, query in chain():
-            by_hand = min(seconds(name, query.format(start=start.date())) for _ in range(RUNS))
-            ours = sum(min(seconds("measured", compiled[model].read_text()) for _ in range(RUNS)) for model in models)
+            by_hand = min(timed(connection, query.format(start=start.date()), name) for _ in range(RUNS))
+            of_models = [compiled[model].read_text() for model in models]
+            ours = sum(min(timed(connection, model) for _ in range(RUNS)) for model in of_models)
             rows.append((name, by_hand, models, ours))
-        scans += [seconds("measured", floor) for _ in range(RUNS + 1)][1:]
+        scans += [timed(connection, floor) for _ in range(RUNS + 1)][1:]
     scan = statistics.median(scans)
     print(f"{lines:,} lines; the scan takes {scan:.2f} s ({min(scans):.2f} to {max(scans):.2f})\n")
     print("| by hand | seconds | models | seconds | ratio |\n|---|---|---|---|---|")
@@ -81,8 +76,5 @@ def measure(root: Path) -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1:
-        measure(Path(sys.argv[1]))
-    else:
-        with at_ten_million_lines() as home_root:
-            measure(home_root)
+    with home_to_measure() as named_or_made:
+        measure(named_or_made)

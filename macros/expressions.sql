@@ -197,3 +197,13 @@
     {{ code }}_playbook.{{ kind }}_{{ language }} as {{ code }}_{{ kind }}_{{ language }}{{ "," if not (kind == 'advice' and language == 'zh') }}
     {% endfor %}{% endfor -%}
 {%- endmacro %}
+
+{% macro local_times() %}
+  {#- Local times of quarter hours, in the zone that each source system declares now. -#}
+    select local_quarter_hours.*
+    from {{ ref('int_local_quarter_hours') }} as local_quarter_hours
+    inner join {{ source('control', 'source_systems') }} as source_systems
+        on
+            local_quarter_hours.source_system = source_systems.source_system
+            and local_quarter_hours.time_zone = source_systems.time_zone
+{%- endmacro %}

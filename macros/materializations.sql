@@ -8,13 +8,7 @@
   {%- endif -%}
   {% call statement('main', auto_begin=false) -%}
     create or replace table {{ this }} as
-    {%- if config.get('contract').enforced %}
-    select {{ model['columns'].values() | map(attribute='name') | join(', ') }} from (
-    {{ compiled_code }}
-    )
-    {%- else %}
-    {{ compiled_code }}
-    {%- endif %}
+    {{ of_contract(compiled_code) if config.get('contract').enforced else compiled_code }}
   {%- endcall %}
   {{ return({'relations': [this.incorporate(type='table')]}) }}
 {% endmaterialization %}
@@ -30,6 +24,13 @@
   {%- endcall %}
   {{ return({'relations': [this.incorporate(type='view')]}) }}
 {% endmaterialization %}
+
+{% macro of_contract(query) %}
+  {# A query's columns as the contract lists them. #}
+    select {{ model['columns'].values() | map(attribute='name') | join(', ') }} from (
+    {{ query }}
+    )
+{% endmacro %}
 
 {% macro drop_another_kind(kind) %}
   {# What was a view and is a table now, or the other way round, has to go first. #}
@@ -62,9 +63,7 @@
     {%- set part = compiled_code | replace(in_part(), "customer_id between '" ~ bounds[loop.index0] ~ "' and '" ~ beyond ~ "'") -%}
     {% call statement('main', auto_begin=false) -%}
       {{ 'create or replace table ' ~ this ~ ' as' if loop.first else 'insert into ' ~ this }}
-      select {{ model['columns'].values() | map(attribute='name') | join(', ') }} from (
-      {{ part }}
-      )
+      {{ of_contract(part) }}
     {%- endcall %}
   {%- endfor -%}
   {{ return({'relations': [this.incorporate(type='table')]}) }}

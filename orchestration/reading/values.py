@@ -101,9 +101,9 @@ def typed(value: str, data_type: str, settings: SourceSettings) -> str:
     if data_type == "boolean":
         folded = f"lower({_half_width(value)})"
         true, false = (", ".join(map(_text, words)) for words in (TRUE, FALSE))
-        return (
-            f"coalesce(try_cast({value} as boolean), "
-            f"case when {folded} in ({true}) then true when {folded} in ({false}) then false end)"
+        return _first(
+            f"try_cast({value} as boolean)",
+            f"case when {folded} in ({true}) then true when {folded} in ({false}) then false end",
         )
     if data_type in ("date", "timestamp", "timestamptz"):
         return _first(quick(value, data_type, settings), f"coalesce({_time(value, data_type, settings)})")

@@ -21,15 +21,7 @@ exchange_rates as (
 ),
 
 local_times as (
-    select
-        local_quarter_hours.source_system,
-        local_quarter_hours.quarter_hour,
-        local_quarter_hours.local_date
-    from {{ ref('int_local_quarter_hours') }} as local_quarter_hours
-    inner join source_systems
-        on
-            local_quarter_hours.source_system = source_systems.source_system
-            and local_quarter_hours.time_zone = source_systems.time_zone
+    {{ local_times() }}
 ),
 
 cancelled_statuses as (

@@ -17,12 +17,7 @@ persons as (
 ),
 
 local_times as (
-    select local_quarter_hours.*
-    from {{ ref('int_local_quarter_hours') }} as local_quarter_hours
-    inner join {{ source('control', 'source_systems') }} as source_systems
-        on
-            local_quarter_hours.source_system = source_systems.source_system
-            and local_quarter_hours.time_zone = source_systems.time_zone
+    {{ local_times() }}
 ),
 
 lines as (

@@ -11,6 +11,7 @@
                     'home_store_id', 'top_department', 'top_category', 'top_brand'],
     'band': ['response_band', 'pyramid_tier', 'value_quadrant', 'value_tier', 'loyalty_quadrant', 'referral_band'],
 } %}
+{%- set names = dimensions.values() | sum(start=[]) %}
 {#- Codes of what customers do: who has not ordered has none, which is known and not unknown. -#}
 {%- set of_orders = ['rfm_segment', 'rfm_octant', 'value_band', 'main_channel', 'need_cluster', 'top_payment_method', 'top_weekday', 'top_hour',
                      'home_store_id', 'top_department', 'top_category', 'top_brand', 'pyramid_tier', 'value_quadrant', 'value_tier',
@@ -115,10 +116,10 @@ described as (
 
 valued as (
     select
-        {%- for names in dimensions.values() %}{% for name in names %}
+        {%- for name in names %}
         {%- set lacking = "case when is_prospect then 'prospect' when order_count = 0 then 'none' else 'unknown' end" if name in of_orders else "'unknown'" %}
         coalesce(cast({{ name }} as varchar), {{ lacking }}) as {{ name }},
-        {%- endfor %}{% endfor %}
+        {%- endfor %}
         is_active,
         order_count,
         net_sales_amount,
@@ -129,9 +130,9 @@ valued as (
 -- All dimensions in one pass. A value is never NULL, so that of a row's dimensions only the one it is grouped by has one.
 profiles as (
     select
-        {%- for names in dimensions.values() %}{% for name in names %}
+        {%- for name in names %}
         {{ name }},
-        {%- endfor %}{% endfor %}
+        {%- endfor %}
         count(*) as customer_count,
         sum(is_active) as active_customer_count,
         sum(order_count) as order_count,
@@ -140,22 +141,22 @@ profiles as (
             when sum(is_active) > 0 and count(*) filter (where is_active = 1 and margin_amount is null) = 0 then sum(margin_amount)
         end as margin_amount
     from valued
-    group by grouping sets (({{ dimensions.values() | sum(start=[]) | join('), (') }})) -- noqa: PRS
+    group by grouping sets (({{ names | join('), (') }})) -- noqa: PRS
 ),
 
 named as (
     select
         case
-            {%- for kind, names in dimensions.items() %}
-            when coalesce({{ names | join(', ') }}) is not null then '{{ kind }}'
+            {%- for kind, of_kind in dimensions.items() %}
+            when coalesce({{ of_kind | join(', ') }}) is not null then '{{ kind }}'
             {%- endfor %}
         end as dimension_kind,
         case
-            {%- for names in dimensions.values() %}{% for name in names %}
+            {%- for name in names %}
             when {{ name }} is not null then '{{ name }}'
-            {%- endfor %}{% endfor %}
+            {%- endfor %}
         end as dimension,
-        coalesce({{ dimensions.values() | sum(start=[]) | join(', ') }}) as value,
+        coalesce({{ names | join(', ') }}) as value,
         customer_count,
         active_customer_count,
         order_count,
