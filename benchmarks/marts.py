@@ -100,12 +100,13 @@ def peer_seconds(database: Path, as_of: str, start: str) -> dict[str, float] | N
 
 def measure(root: Path) -> None:
     """Time every model of a refreshed home and print them, slowest first."""
+    from orchestration.warehouse import Warehouse
     from regulars.home import Home
 
     home = Home.at(root)
     manifest = json.loads((home.dbt_target / "manifest.json").read_text())
     compiled = home.dbt_target / "compiled" / "regulars"
-    with duckdb.connect(str(home.database), read_only=True) as connection:
+    with Warehouse(home).connect(read_only=True) as connection:
         connection.execute(f"set TimeZone = 'UTC'; set preserve_insertion_order = false; set memory_limit = '{MEMORY}'")
         lines, as_of, start = connection.execute(
             "select count(*), max(as_of_date), max(as_of_date) - interval 12 month"
@@ -141,7 +142,7 @@ def measure(root: Path) -> None:
         print(f"| **{part}**: {len(names)} models | {total:.1f} | {total / scan:.1f} |")
         for name in sorted(names, key=seconds.get, reverse=True)[:12]:
             print(f"| {name} | {seconds[name]:.2f} | {seconds[name] / scan:.1f} |")
-    peer = peer_seconds(home.database, as_of.isoformat(), start.date().isoformat())
+    peer = peer_seconds(home.marts, as_of.isoformat(), start.date().isoformat())
     for what, names in (("rfm", PEER_RFM), ("cohorts", PEER_COHORTS)):
         ours = sum(shared[name] for name in names)
         told = f"{peer[what]:.2f} | {ours / peer[what]:.2f} (≤ 1)" if peer else "could not be installed or run | |"

@@ -45,13 +45,17 @@ def ordered_models(home) -> list[dict]:
 
 def by_hand(home) -> float:
     """Seconds of the models' own SQL in plain DuckDB: same engine, same inputs, no dbt, no tests, no gates."""
+    from orchestration.warehouse import MARTS
+
     compiled = home.dbt_target / "compiled" / "regulars"
     with tempfile.TemporaryDirectory(dir=home.root) as folder:
         connection = duckdb.connect(f"{folder}/regulars_build.duckdb")
         connection.execute("set TimeZone = 'UTC'; set preserve_insertion_order = false")
         connection.execute(f"attach '{home.database}' as original (read_only)")
-        for schema in sorted({node["schema"] for node in ordered_models(home)} | {"seeds"}):
-            connection.execute(f"create schema {schema}")
+        connection.execute(f"attach '{folder}/{home.marts.name}' as {MARTS}")
+        for database, schema in sorted({(node["database"], node["schema"]) for node in ordered_models(home)}):
+            connection.execute(f"create schema {database}.{schema}")
+        connection.execute("create schema seeds")
         inputs = connection.execute(
             "select schema_name, table_name from duckdb_tables() where database_name = 'original'"
             " and (schema_name = 'seeds' or table_name like 'control\\_\\_%' escape '\\'"
@@ -71,7 +75,7 @@ def by_hand(home) -> float:
         for node in ordered_models(home):
             kind = "view" if node["config"]["materialized"] == "view" else "table"
             sql = (compiled / node["original_file_path"]).read_text()
-            connection.execute(f"create {kind} {node['schema']}.{node['name']} as {sql}")
+            connection.execute(f"create {kind} {node['relation_name']} as {sql}")
         seconds = time.perf_counter() - began
         connection.close()
     return seconds

@@ -15,8 +15,6 @@ import statistics
 import sys
 from pathlib import Path
 
-import duckdb
-
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
@@ -36,7 +34,7 @@ def chain() -> list[tuple[str, list[str], str]]:
 
 def measure(root: Path) -> None:
     """Time both chains and print them."""
-    from orchestration.reading.base import limit_engine
+    from orchestration.warehouse import Warehouse
     from regulars.home import Home
 
     home = Home.at(root)
@@ -46,10 +44,8 @@ def measure(root: Path) -> None:
         for node in manifest["nodes"].values()
         if node["resource_type"] == "model"
     }
-    with duckdb.connect(str(home.database), read_only=True) as connection:
+    with Warehouse(home).connect(read_only=True) as connection:
         connection.execute("set TimeZone = 'UTC'; set preserve_insertion_order = false")
-        limit_engine(connection, home.engine)
-
         lines, start = connection.execute(
             "select (select count(*) from intermediate.int_order_lines), max(as_of_date) - interval 12 month"
             " from quality.run_info"

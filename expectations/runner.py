@@ -2,7 +2,7 @@
 
 Importing Great Expectations takes six seconds: a refresh starts this process first and talks to it over pipes, one
 JSON line a request: {"do": "begin"} for a refresh, {"do": "validate", "gate": "incoming", "suites": [NAME, …],
-"database": PATH}, {"do": "docs", "target": DIR}.
+"database": PATH, "marts": PATH}, {"do": "docs", "target": DIR}.
 What belongs here: how suites are run and documented. What does not: any expectation; those are the JSON files.
 """
 
@@ -19,7 +19,9 @@ from typing import Any
 
 import jinja2
 from markupsafe import Markup
+from sqlalchemy import event
 
+from orchestration.warehouse import attach_marts
 from regulars.home import exported_engine
 
 os.environ["GX_ANALYTICS_ENABLED"] = "false"
@@ -63,8 +65,8 @@ class Runner:
             if site != SITE:
                 self.context.delete_data_docs_site(site)
 
-    def validate(self, gate: str, suites: list[str], database: str) -> list[dict[str, Any]]:
-        """Run suites of a gate; returns one outcome per expectation."""
+    def validate(self, gate: str, suites: list[str], database: str, marts: str) -> list[dict[str, Any]]:
+        """Run suites of a gate against a build, its marts in a second file; returns one outcome per expectation."""
         source = self.context.data_sources.add_sql(
             name="_".join([gate, *suites]),
             connection_string=f"duckdb:///{database}",
@@ -77,6 +79,10 @@ class Runner:
                 "skip_autocommit_rollback": True,
             },
         )
+        # Great Expectations looks with one engine and reads with another.
+        for engine in (source.get_engine(), source.get_execution_engine().engine):
+            event.listen(engine, "connect", lambda connection, _: attach_marts(connection, Path(marts), read_only=True))
+            engine.dispose()
         outcomes: list[dict[str, Any]] = []
         self.is_used = True
         try:
@@ -194,7 +200,7 @@ def main() -> None:
                         refreshes += 1
                         runner = Runner(Path(work) / str(refreshes))
                 elif request["do"] == "validate":
-                    answer = runner.validate(request["gate"], request["suites"], request["database"])
+                    answer = runner.validate(request["gate"], request["suites"], request["database"], request["marts"])
                 else:
                     answer = runner.build_docs(Path(request["target"]))
                 reply = {"answer": answer}

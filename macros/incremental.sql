@@ -82,6 +82,15 @@
   {%- do return(['product_id', 'landed_unit_cost_amount', 'foreign_currency', 'margin_rate', 'category']) -%}
 {% endmacro %}
 
+{% macro only_changed_orders(rows) %}
+  {# A join that leaves those orders' rows that are made again by this refresh. #}
+  {%- set changed_orders = ref('int_changed_orders') -%}
+  {%- if is_built() -%}
+    inner join (select distinct source_system, order_id from {{ changed_orders }}) as changed_orders
+        on {{ rows }}.source_system = changed_orders.source_system and {{ rows }}.order_id = changed_orders.order_id
+  {%- endif -%}
+{% endmacro %}
+
 {% macro only_changed_customers(rows) %}
   {# A join that leaves those customers' rows whom this refresh has to look at again. #}
   {%- set changed_customers = ref('int_changed_customers') -%}

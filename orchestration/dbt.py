@@ -15,6 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from orchestration.warehouse import Warehouse
 from regulars.errors import UserError
 from regulars.home import Home, code_hash
 from regulars.settings import project_root
@@ -226,12 +227,12 @@ def inspect(node: Any) -> Inspection:
         return Inspection(None, None)
     cursor = DuckDBConnectionManager._ENV.conn.cursor()
     found = cursor.execute(
-        "select estimated_size from duckdb_tables() where schema_name = ? and table_name = ?",
-        [node.schema, node.name],
+        "select estimated_size from duckdb_tables() where database_name = ? and schema_name = ? and table_name = ?",
+        [node.database, node.schema, node.name],
     ).fetchone()
     preview = None
     if node.fqn[1] == "marts" and found:
-        cursor.execute(f"select * from {node.schema}.{node.name} limit {PREVIEW_ROWS}")
+        cursor.execute(f"select * from {node.relation_name} limit {PREVIEW_ROWS}")
         names = [column[0] for column in cursor.description]
         lines = [names, ["---"] * len(names), *cursor.fetchall()]
         preview = "\n".join("| " + " | ".join(str(v).replace("|", "\\|") for v in line) + " |" for line in lines)
@@ -240,14 +241,12 @@ def inspect(node: Any) -> Inspection:
 
 def failing_rows(home: Home, test: str, limit: int = 5) -> list[str]:
     """Some rows that break a dbt test; none for relations of the restricted schema, which hold personal data."""
-    import duckdb
-
     manifest = _manifest(home)
     node = next((node for node in manifest.nodes.values() if node.name == test), None)
     attached = manifest.nodes.get(getattr(node, "attached_node", None) or "")
     if node is None or not getattr(node, "compiled_code", None) or (attached and attached.schema == "restricted"):
         return []
-    with duckdb.connect(str(home.database), read_only=True) as connection:
+    with Warehouse(home).connect(read_only=True) as connection:
         cursor = connection.execute(f"select * from ({node.compiled_code}) limit {limit}")
         names = [column[0] for column in cursor.description]
         return [", ".join(f"{n}={v}" for n, v in zip(names, row, strict=True)) for row in cursor.fetchall()]

@@ -36,7 +36,7 @@ def _build(stamp: str, settings: str) -> dg.Definitions:
 
     landed = [ingest.landed_table(table) for table in tables(manifest).values()]
     control = ingest.control_tables(manifest, [asset.key for asset in landed])
-    incoming = models.part("incoming_models", manifest, models.INCOMING)
+    incoming = models.part("incoming_models", manifest, models.INCOMING, exclude=models.CLOSING)
     marts = models.part("mart_models", manifest, models.MARTS, exclude=f"tag:incoming {models.CLOSING} {models.FITTED}")
     fitted = [fits.fit_asset(fit, manifest) for fit in fits.FITTED]
     fitted_marts = models.part("fitted_models", manifest, models.FITTED, exclude=models.CLOSING)

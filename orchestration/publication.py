@@ -15,7 +15,7 @@ from typing import Any
 import duckdb
 
 import regulars
-from orchestration.version import WAREHOUSE, Relation, touched, write_version
+from orchestration.version import Relation, write_version
 from regulars.errors import UserError
 from regulars.home import Home
 
@@ -69,7 +69,6 @@ class Publication:
                 "published_at": datetime.now(UTC).isoformat(timespec="seconds"),
                 "rows": rows,
                 "parquet": contents,
-                "warehouse": touched(fresh / WAREHOUSE),
             }
             (fresh / "manifest.json").write_text(json.dumps(content, indent=2, default=str) + "\n")
             _sync(fresh)

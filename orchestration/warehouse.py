@@ -1,10 +1,14 @@
-"""The build database: opened by one at a time, for short; holds raw relations, control tables and dbt's models."""
+"""The build: opened by one at a time, for short.
+
+One file holds raw relations, control tables and dbt's models; the marts lie in a second one, which gets published.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -16,6 +20,21 @@ from regulars.errors import UserError
 from regulars.home import Home
 
 RESTRICTED = "restricted"
+# The name that dbt and all SQL know the file of the marts by; see profiles.yml.
+MARTS = "warehouse"
+
+
+def attach_marts(connection: duckdb.DuckDBPyConnection, marts: Path, read_only: bool = False) -> None:
+    """Attach the marts of a build to a connection to its database: `schema.table` is looked up in both then."""
+    if read_only and not marts.exists():
+        return
+    connection.execute(f"attach if not exists {quoted(marts)} as {MARTS}{' (read_only)' if read_only else ''}")
+    schemas = connection.execute(
+        f"select schema_name from duckdb_schemas() where database_name = '{MARTS}' and not internal"
+    ).fetchall()
+    (build,) = connection.execute("select current_database()").fetchone()
+    places = [f"{build}.main", *(f"{MARTS}.{name}" for (name,) in schemas)]
+    connection.execute(f"set search_path = {quoted(','.join(places))}")
 
 
 class Warehouse:
@@ -26,10 +45,11 @@ class Warehouse:
 
     @contextlib.contextmanager
     def connect(self, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
-        """Open the build database; nobody else may have it open meanwhile."""
+        """Open the build database, its marts too; nobody else may have it open meanwhile."""
         try:
             connection = duckdb.connect(str(self.home.database), read_only=read_only)
             limit_engine(connection, self.home.engine)
+            attach_marts(connection, self.home.marts, read_only)
         except duckdb.IOException as error:
             raise UserError(
                 f"the build database can't be opened: {str(error).splitlines()[0]}",
@@ -43,8 +63,15 @@ class Warehouse:
 
     def discard(self) -> None:
         """Begin from nothing: the raw zone and the ledger stay, everything else can be made again."""
-        for path in (self.home.database, self.home.database.with_suffix(".duckdb.wal")):
-            path.unlink(missing_ok=True)
+        for database in (self.home.database, self.home.marts):
+            database.unlink(missing_ok=True)
+            database.with_suffix(".duckdb.wal").unlink(missing_ok=True)
+
+    def drop_marts(self, names: Sequence[str]) -> None:
+        """Drop marts (`schema.table`) that are made anew next: their room in the file is used again."""
+        with self.connect() as connection:
+            for name in names:
+                connection.execute(f"drop table if exists {MARTS}.{name}")
 
     def built_on(self) -> str | None:
         """What the build rests on, as the refresh that finished it told; None where there is no whole build.
@@ -55,7 +82,7 @@ class Warehouse:
             return None
         try:
             with self.connect() as connection:
-                connection.execute("select count(*) from duckdb_tables()")
+                connection.execute(f"select count(*) from {MARTS}.core.fct_order_lines")
                 found = connection.execute(f"select basis from {RESTRICTED}.int_built_run").fetchone()
                 return found[0] if found else None
         except duckdb.CatalogException:

@@ -14,7 +14,7 @@ from zoneinfo import available_timezones
 import yaml
 
 from regulars.errors import UserError
-from regulars.home import Home, landed_paths
+from regulars.home import WAREHOUSE, Home, landed_paths
 from regulars.settings import project_root, project_vars
 
 WATCHED = (
@@ -173,6 +173,6 @@ def _key(_: Home) -> Finding:
 
 
 def _published(home: Home) -> Finding:
-    if (home.published / "warehouse.duckdb").exists():
+    if (home.published / WAREHOUSE).exists():
         return Finding("ok", "published", str(home.published))
     return Finding("warning", "published", "nothing yet", "Run `regulars refresh`.")

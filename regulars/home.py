@@ -22,6 +22,7 @@ CODE_FOLDERS = ("models", "seeds", "macros", "tests/data", "orchestration", "exp
 CODE_FILES = ("dbt_project.yml", "profiles.yml", "requirements.lock")
 
 
+WAREHOUSE = "warehouse.duckdb"  # the marts: in the build, and in each published version
 MOST_MEMORY = 10 << 30  # of a machine's memory the engine takes half by itself, and no more than this
 DAGSTER_INSTANCE = """# Written by Regulars; remove this line to make it yours.
 telemetry:
@@ -95,6 +96,11 @@ class Home:
     def database(self) -> Path:
         """The private build database."""
         return self.build / "regulars_build.duckdb"
+
+    @property
+    def marts(self) -> Path:
+        """The marts of the build, in a file of their own; what is published is a copy of it."""
+        return self.build / WAREHOUSE
 
     @property
     def dbt_target(self) -> Path:
@@ -214,7 +220,7 @@ class Home:
     def export(self) -> None:
         """Tell dbt and Dagster, which read the environment, where this home is."""
         os.environ["REGULARS_HOME"] = str(self.root)
-        os.environ["REGULARS_BUILD_DATABASE"] = str(self.database)
+        os.environ["REGULARS_BUILD"] = str(self.build)
         os.environ["REGULARS_MEMORY_LIMIT"] = str(self.engine["memory_limit"])
         os.environ["REGULARS_THREADS"] = str(self.engine["threads"])
         os.environ["DAGSTER_HOME"] = str(self.dagster)
@@ -335,9 +341,7 @@ class Fingerprint:
             return {**fingerprint, "landing": landing}
 
         return (
-            bool(self.last)
-            and (self.home.published / "warehouse.duckdb").exists()
-            and (essence(self.now) == essence(self.last))
+            bool(self.last) and (self.home.published / WAREHOUSE).exists() and (essence(self.now) == essence(self.last))
         )
 
     def write(self) -> None:

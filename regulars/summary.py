@@ -6,7 +6,7 @@ import duckdb
 from rich.console import Console
 from rich.table import Table
 
-from regulars.home import Home
+from regulars.home import WAREHOUSE, Home
 
 PYRAMID = """
 select pyramid_tier, any_value(pyramid_tier_label_en), count(*), sum(net_sales_amount),
@@ -17,7 +17,7 @@ from profiling.customer_pyramid where period_type = 'trailing_12m' group by 1 or
 
 def print_summary(console: Console, home: Home, seconds: dict[str, float]) -> None:
     """Rows, checks, customers, the pyramid in four lines, where the result lies, seconds per stage."""
-    with duckdb.connect(str(home.published / "warehouse.duckdb"), read_only=True) as connection:
+    with duckdb.connect(str(home.published / WAREHOUSE), read_only=True) as connection:
 
         def row(query: str) -> tuple:
             return connection.execute(query).fetchone()

@@ -18,7 +18,7 @@ def run(*command: str | Path) -> None:
 
 
 if __name__ == "__main__":
-    os.environ["REGULARS_BUILD_DATABASE"] = str(ARTIFACTS / "lint.duckdb")
+    os.environ["REGULARS_BUILD"] = str(ARTIFACTS)
     ARTIFACTS.mkdir(parents=True, exist_ok=True)
     run(BIN / "dbt", "--quiet", "parse", "--target-path", ARTIFACTS, "--profiles-dir", ROOT)
     run(BIN / "dbt-bouncer", "run", "--config-file", "pyproject.toml")

@@ -38,7 +38,13 @@ def gate(name: str, part: dg.AssetsDefinition) -> dg.AssetChecksDefinition:
     def check(context: dg.AssetCheckExecutionContext, refresh: Refresh) -> Iterator[dg.AssetCheckResult]:
         session = refresh.session
         with told():
-            found = session.gates.ask(do="validate", gate=name, suites=list(specs), database=str(session.home.database))
+            found = session.gates.ask(
+                do="validate",
+                gate=name,
+                suites=list(specs),
+                database=str(session.home.database),
+                marts=str(session.home.marts),
+            )
         session.outcomes += [
             CheckOutcome(
                 check_name=item["check_name"],

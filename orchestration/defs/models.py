@@ -1,6 +1,6 @@
 """The dbt graph, in four parts: what came in, marts, marts that rest on fits, and what is known after the last gate."""
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from typing import Any
 
 import dagster as dg
@@ -8,7 +8,7 @@ from dagster_dbt import DagsterDbtTranslator, dbt_assets
 from dagster_dbt.asset_utils import get_updated_cli_invocation_params_for_context
 from dagster_dbt.core.dbt_cli_event import DbtCoreCliEventMessage
 
-from orchestration import dbt
+from orchestration import dbt, warehouse
 from orchestration.control import CheckOutcome
 from orchestration.resources import Refresh, told
 from regulars.errors import Exit, is_out_of_room, out_of_room
@@ -42,6 +42,7 @@ def part(name: str, manifest: dict[str, Any], select: str, exclude: str = "") ->
     def build(context: dg.AssetExecutionContext, refresh: Refresh) -> Iterator[Any]:
         selection = get_updated_cli_invocation_params_for_context(context, manifest, translator).selection_args
         with told():
+            refresh.session.warehouse.drop_marts(_made_anew(manifest, context.selected_asset_keys))
             run = dbt.Build(refresh.session.home, selection)
             for event, built in run:
                 message = DbtCoreCliEventMessage(raw_event=event, event_history_metadata={})
@@ -63,6 +64,18 @@ def part(name: str, manifest: dict[str, Any], select: str, exclude: str = "") ->
             )
 
     return build
+
+
+def _made_anew(manifest: dict[str, Any], keys: Container[dg.AssetKey]) -> list[str]:
+    """Marts among these assets that do not go on with what they hold."""
+    return [
+        ".".join(key.path)
+        for node in manifest["nodes"].values()
+        if node["database"] == warehouse.MARTS
+        and node["resource_type"] == "model"
+        and node["config"]["materialized"] != "incremental"
+        and (key := dg.AssetKey([node["schema"], node["name"]])) in keys
+    ]
 
 
 def _with_rows(item: Any, built: dbt.Inspection) -> Any:

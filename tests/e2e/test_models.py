@@ -19,7 +19,7 @@ def test_dbt_unit_tests(corner_shop):
     done = subprocess.run(
         [Path(sys.executable).parent / "dbt", "test", "--select", "test_type:unit", "--project-dir", PROJECT,
          "--profiles-dir", PROJECT, "--target-path", build / "dbt_unit", "--log-path", build / "dbt_unit"],
-        cwd=build, env={**os.environ, "REGULARS_BUILD_DATABASE": str(build / "regulars_build.duckdb")},
+        cwd=build, env={**os.environ, "REGULARS_BUILD": str(build)},
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout

@@ -1,12 +1,15 @@
 -- Grain: one order line up to the as-of date.
--- A view in the build: publishing writes it out once, so lines are stored once here, in int_order_lines.
-{{ config(materialized='view') }}
+{{ config(
+    materialized='incremental', incremental_strategy='replace_changed', on_schema_change='fail',
+    meta={'changed': {'int_changed_orders': ['source_system', 'order_id']}}
+) }}
 with
 
 lines as (
-    select *
-    from {{ ref('int_order_lines') }}
-    where order_date <= {{ as_of_date() }}
+    select lines.*
+    from {{ ref('int_order_lines') }} as lines
+    {{ only_changed_orders('lines') }}
+    where lines.order_date <= {{ as_of_date() }}
 ),
 
 persons as (
@@ -39,3 +42,4 @@ select
 from lines
 left join persons
     on lines.customer_key = persons.customer_key
+order by lines.order_month

@@ -1,0 +1,41 @@
+"""The build: two files that count only together."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from orchestration.warehouse import Warehouse
+from regulars.home import Home
+
+
+@pytest.fixture
+def warehouse(tmp_path):
+    home = Home.at(tmp_path)
+    home.prepare()
+    warehouse = Warehouse(home)
+    with warehouse.connect() as connection:
+        connection.execute("create schema restricted; create table restricted.int_built_run as select 'rules' as basis")
+        connection.execute("create schema warehouse.core; create table warehouse.core.fct_order_lines as select 1 as a")
+    assert warehouse.built_on() == "rules"
+    return warehouse
+
+
+def test_tables_of_both_files_are_found_by_schema_and_name(warehouse):
+    with warehouse.connect(read_only=True) as connection:
+        found = connection.execute("select basis, a from restricted.int_built_run cross join core.fct_order_lines")
+        assert found.fetchall() == [("rules", 1)]
+
+
+def test_marts_that_are_gone_or_damaged_make_the_build_begin_anew(warehouse):
+    warehouse.home.marts.write_bytes(os.urandom(200_000))
+    assert warehouse.built_on() is None
+    warehouse.home.marts.unlink()
+    assert warehouse.built_on() is None
+
+
+def test_a_discarded_build_leaves_neither_file(warehouse):
+    warehouse.discard()
+    assert not warehouse.home.database.exists() and not warehouse.home.marts.exists()
+    assert warehouse.built_on() is None
