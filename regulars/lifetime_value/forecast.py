@@ -72,26 +72,29 @@ def _outlook(part: Part, month: float, months: int) -> tuple[np.ndarray, np.ndar
     def in_kinds(value: np.ndarray) -> np.ndarray:
         return np.bincount(of, customers.weight * value, len(kinds))
 
+    def of_each_kind(each: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Orders of a customer who is there now, and the chance of any, by month and kind."""
+        upto = [each.expected_orders_if_alive(month * n, alike.x, age) for n in range(1, months + 1)]
+        active = [orders_in(each, month * n, month, alike) for n in range(months)]
+        return np.diff(upto, axis=0, prepend=0.0), np.array(active)
+
     def means(each: Any) -> np.ndarray:
         alive = in_kinds(each.alive_probability(customers))
-        upto = [added(alive, each.expected_orders_if_alive(month * n, alike.x, age)) for n in range(1, months + 1)]
-        active = [added(alive, orders_in(each, month * n, month, alike)) for n in range(months)]
-        return np.array([np.diff(upto, prepend=0.0), active])
+        return np.array([[added(alive, row) for row in figures] for figures in of_each_kind(each)])
 
     alive = model.alive_probability(customers)
     once, squared = in_kinds(alive), in_kinds(alive**2)
-    variance, before = np.zeros((2, months)), np.zeros(len(alike))
+    orders, active = of_each_kind(model)
+    variance = np.zeros((2, months))
     for n in range(months):
-        upto = model.expected_orders_if_alive(month * (n + 1), alike.x, age)
         squares = model.squared_orders_if_alive(month * n, month, alike.x, age)
-        active = orders_in(model, month * n, month, alike)
         # Var = P E[N^2 | alive] - (P E[N | alive])^2
-        variance[0, n] = added(once, squares) - added(squared, (upto - before) ** 2)
-        variance[1, n] = added(once, active) - added(squared, active**2)
-        before = upto
+        variance[0, n] = added(once, squares) - added(squared, orders[n] ** 2)
+        variance[1, n] = added(once, active[n]) - added(squared, active[n] ** 2)
     if part.fit is not None:
         variance = variance + spread(part.fit, means)
-    return means(model), np.maximum(variance, 0)
+    expected = np.array([[added(once, row) for row in figures] for figures in (orders, active)])
+    return expected, np.maximum(variance, 0)
 
 
 def orders_in(model: Any, start: float, length: float, customers: Customers) -> np.ndarray:
