@@ -66,10 +66,13 @@ class Control:
         basis: Basis,
         ledger: Ledger,
         run_id: str,
-        as_of: str | None,
+        asked: Mapping[str, str | None],
         started: datetime,
     ) -> None:
         """Write all control tables at the start of a run.
+
+        Args:
+            asked: what the run was asked for, as columns of control.run.
 
         Raises:
             UserError: when source systems disagree in currency with the reporting currency.
@@ -81,7 +84,7 @@ class Control:
         variables = settings.all_vars()
         run = {
             "run_id": run_id,
-            "requested_as_of_date": as_of,
+            **asked,
             "reporting_currency": currency,
             "time_zone": settings.time_zone,
             "today": started.astimezone(ZoneInfo(settings.time_zone)).date(),

@@ -16,7 +16,7 @@ import dagster as dg
 from orchestration import dbt
 from orchestration.contract import tables
 from orchestration.defs import fits, gates, ingest, models, publish, schedules
-from orchestration.resources import Refresh, current_home, load_manifest
+from orchestration.resources import Refresh, again, current_home, load_manifest
 from regulars.doctor import check_source_systems
 
 
@@ -54,6 +54,13 @@ def _build(stamp: str, settings: str) -> dg.Definitions:
         executor_def=dg.in_process_executor,
         description="Landing zone to published warehouse, or nothing.",
     )
+    backfill = dg.define_asset_job(
+        "backfill",
+        selection=dg.AssetSelection.all(),
+        config=again(current_home()),
+        executor_def=dg.in_process_executor,
+        description="A refresh that makes chosen months' orders again from what was loaded, though nothing changed.",
+    )
     return dg.Definitions(
         assets=[
             ingest.databases,
@@ -69,9 +76,9 @@ def _build(stamp: str, settings: str) -> dg.Definitions:
             published,
         ],
         asset_checks=checks,
-        jobs=[refresh],
+        jobs=[refresh, backfill],
         schedules=[schedules.nightly(refresh)],
-        sensors=[schedules.arrivals(refresh), schedules.failures(refresh), schedules.dead_runs()],
+        sensors=[schedules.arrivals(refresh), schedules.failures([refresh, backfill]), schedules.dead_runs()],
         resources={"refresh": Refresh()},
         executor=dg.in_process_executor,
         loggers={"console": dg.colored_console_logger, "progress": progress_logger},

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 
@@ -106,6 +106,8 @@ class Refresh(dg.ConfigurableResource):
 
     as_of: str | None = None
     full: bool = False
+    again_from: str | None = None
+    again_until: str | None = None
 
     _session: Session = PrivateAttr()
 
@@ -121,9 +123,32 @@ class Refresh(dg.ConfigurableResource):
             yield self
 
     @property
+    def asked(self) -> dict[str, str | None]:
+        """What the run was asked for, as columns of control.run."""
+        return {
+            "requested_as_of_date": self.as_of,
+            "again_from_date": self.again_from,
+            "again_until_date": self.again_until,
+        }
+
+    @property
     def session(self) -> Session:
         """What the run's assets share."""
         return self._session
+
+
+def again(home: Home) -> dg.PartitionedConfig:
+    """What a run is asked for that makes a month's orders again: one partition a month."""
+    settings = home.settings
+
+    @dg.monthly_partitioned_config(
+        start_date=settings.all_vars()["earliest_event_date"], timezone=settings.time_zone, end_offset=1
+    )
+    def month(start: datetime, end: datetime):
+        days = {"again_from": str(start.date()), "again_until": str(end.date() - timedelta(days=1))}
+        return {"resources": {"refresh": {"config": days}}}
+
+    return month
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -11,7 +12,7 @@ import dagster as dg
 from orchestration.defs.publish import PUBLISHED
 from regulars.errors import Exit
 from regulars.home import Home
-from regulars.job import STARTED_BY, outcome_of
+from regulars.job import JOBS, STARTED_BY, outcome_of
 from regulars.notify import cause_of, notify
 
 TOLD = {
@@ -66,16 +67,28 @@ def forget_dead_runs(home: Home) -> int:
 
 
 def _dead(home: Home, instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
-    records = instance.get_run_records(dg.RunsFilter(job_name="refresh", statuses=UNFINISHED))
+    records = _records(instance, statuses=UNFINISHED)
     since = [record.start_time or record.create_timestamp.timestamp() for record in records]
     old = [record for record, start in zip(records, since, strict=True) if time.time() - start > SURELY_LOCKED_SECONDS]
     return [record.dagster_run for record in old] if old and not home.is_locked() else []
 
 
+def _records(
+    instance: dg.DagsterInstance, count: int | None = None, statuses: Sequence[STATUS] = ()
+) -> list[dg.RunRecord]:
+    """Runs of the jobs that refresh, newest first."""
+    found = [
+        record
+        for job in JOBS
+        for record in instance.get_run_records(dg.RunsFilter(job_name=job, statuses=statuses), limit=count)
+    ]
+    return sorted(found, key=lambda record: record.create_timestamp, reverse=True)[:count]
+
+
 def recent(home: Home, count: int) -> list[PastRefresh]:
     """The last refreshes, newest first."""
     instance = dg.DagsterInstance.get()
-    records = instance.get_run_records(dg.RunsFilter(job_name="refresh"), limit=count)
+    records = _records(instance, count)
     is_locked = any(not record.dagster_run.is_finished for record in records) and home.is_locked()
     return [_told(record, instance, home, is_locked) for record in records]
 

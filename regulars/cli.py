@@ -9,7 +9,7 @@ import time
 import traceback
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -84,6 +84,13 @@ def refresh(
         ),
     ] = None,
     full: Annotated[bool, typer.Option("--full", help="Build everything again, even if nothing is new.")] = False,
+    first: Annotated[
+        datetime | None,
+        typer.Option("--from", formats=["%Y-%m-%d"], help="Make the orders of these days again, from this one."),
+    ] = None,
+    last: Annotated[
+        datetime | None, typer.Option("--until", formats=["%Y-%m-%d"], help="Last of the days to make again.")
+    ] = None,
     landing: LandingOption = None,
 ) -> None:
     """Load what lies in the landing zone, build and check the warehouse, and publish it, or change nothing.
@@ -92,18 +99,20 @@ def refresh(
     """
     began = time.perf_counter()
     place = Home.at(home, landing)
+    again_from, again_until = _days(first, last)
     day = as_of.date().isoformat() if as_of else None
     _ = place.settings
     try:
         place.prepare()
         # What is new in a database only the database knows.
-        if not full and not place.databases and Fingerprint(place, {"as_of": day}).is_unchanged():
+        if not (full or again_from or place.databases) and Fingerprint(place, {"as_of": day}).is_unchanged():
             console.print(f"Nothing new since the last refresh; published: {escape(str(place.published))}")
             raise typer.Exit(Exit.PUBLISHED)
         with place.lock("regulars refresh"):
             pass
         place.export()
-        code = _run(place, day, full, began)
+        asked = {"as_of": day, "full": full, "again_from": again_from, "again_until": again_until}
+        code = _run(place, asked, began)
     except UserError as error:
         _tell(place, Exit.UNUSABLE, "none", str(error))
         raise
@@ -115,14 +124,23 @@ def refresh(
     raise typer.Exit(code)
 
 
-def _run(home: Home, as_of: str | None, full: bool, began: float) -> Exit:
+def _days(first: datetime | None, last: datetime | None) -> tuple[str | None, str | None]:
+    if (first is None) != (last is None) or (first and last and last < first):
+        raise UserError(
+            "--from and --until name the first and the last of some days",
+            remedy="Give both, the earlier day first: --from 2026-01-01 --until 2026-01-31.",
+        )
+    return (first.date().isoformat(), last.date().isoformat()) if first and last else (None, None)
+
+
+def _run(home: Home, asked: dict[str, Any], began: float) -> Exit:
     from orchestration import gate_worker
 
     gate_worker.warm_up(home)
     with console.status("starting") as status:
         from regulars.job import run_refresh
 
-        outcome = run_refresh(home, as_of, full, on_step=lambda step: status.update(f"{stage_of(step)} …"))
+        outcome = run_refresh(home, asked, on_step=lambda step: status.update(f"{stage_of(step)} …"))
     if outcome.exit is not Exit.PUBLISHED:
         errors.print(f"[bold red]{_headline(outcome.exit)}[/]", *map(escape, outcome.messages), sep="\n")
         if outcome.exit is Exit.FAULT:

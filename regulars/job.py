@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import dagster as dg
 
@@ -12,6 +13,7 @@ from regulars.errors import Exit, is_out_of_room, out_of_room
 from regulars.home import Home
 
 STARTED_BY = "regulars/started_by"
+JOBS = ("refresh", "backfill")
 
 
 @dataclass
@@ -24,11 +26,11 @@ class Outcome:
     seconds: dict[str, float] = field(default_factory=dict)
 
 
-def run_refresh(home: Home, as_of: str | None, full: bool, on_step: Callable[[str], None]) -> Outcome:
+def run_refresh(home: Home, asked: Mapping[str, Any], on_step: Callable[[str], None]) -> Outcome:
     """Run the job on the home's Dagster instance, where schedule and sensor runs are seen too.
 
     Args:
-        as_of: day the figures are true for, ISO; None for the last order date.
+        asked: what to do, as the resource `Refresh` has it; what is left out is as every night.
         on_step: called with the name of each step that starts.
     """
     from orchestration.definitions import build
@@ -45,7 +47,7 @@ def run_refresh(home: Home, as_of: str | None, full: bool, on_step: Callable[[st
             tags={STARTED_BY: "command_line"},
             run_config={
                 "loggers": {"progress": {"config": {}}},
-                "resources": {"refresh": {"config": {"as_of": as_of, "full": full}}},
+                "resources": {"refresh": {"config": dict(asked)}},
             },
         )
     finally:

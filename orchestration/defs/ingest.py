@@ -108,7 +108,7 @@ def control_tables(manifest: dict, ingested: Sequence[dg.AssetKey]) -> dg.Assets
                     remedy="Run the whole job `refresh`, not a part of it.",
                 )
             session.control.write(
-                session.declared, session.basis, session.ledger, session.run_id, refresh.as_of, session.started
+                session.declared, session.basis, session.ledger, session.run_id, refresh.asked, session.started
             )
         for spec in specs:
             yield dg.MaterializeResult(asset_key=spec.key)

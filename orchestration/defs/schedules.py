@@ -63,12 +63,12 @@ def arrivals(job) -> dg.SensorDefinition:
     return watch
 
 
-def failures(job) -> dg.SensorDefinition:
+def failures(jobs) -> dg.SensorDefinition:
     """Tells of refreshes that failed, as regulars.yml says under `notify`; the command line tells of its own."""
 
     @dg.run_failure_sensor(
         name="failures",
-        monitored_jobs=[job],
+        monitored_jobs=jobs,
         default_status=dg.DefaultSensorStatus.RUNNING,
         minimum_interval_seconds=30,
     )

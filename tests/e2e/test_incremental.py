@@ -90,6 +90,31 @@ def test_attributes_and_days_change_what_they_must(home, new_place):
     assert_as_if_built_at_once(home, new_place, as_of="2024-02-05")
 
 
+def test_days_that_are_asked_for_are_made_again(home):
+    """By the command line and by a partition in Dagster; from the raw zone, whatever the build says."""
+    import dagster as dg
+
+    from orchestration.definitions import build as definitions
+    from regulars.home import Home
+
+    wrong = "update intermediate.int_order_lines set net_sales_amount = 99 where order_id = '{}'"
+    expected = home.query("from core.fct_order_lines order by all")
+    build(home, wrong.format("a1"))
+    assert "Nothing new" in home.call_here().out
+    assert home.call_here("--from", "2024-01-31", "--until", "2024-01-01").exit == 2
+    assert home.call_here("--from", "2024-01-01", "--until", "2024-01-31").exit == 0
+    assert not made_anew(home) and changed_orders(home) == {"a1", "a2", "a3"}
+    build(home, wrong.format("b1"))
+    Home.at(home.root).export()
+    with dg.DagsterInstance.get() as instance:
+        job = definitions().resolve_job_def("backfill")
+        assert job.execute_in_process(partition_key="2024-02-01", instance=instance).success
+    assert changed_orders(home) == {"b1", "b2", "m1", "a2"}
+    assert build(home, "select sum(net_sales_amount) from intermediate.int_order_lines") == [(488,)]
+    assert home.query("from core.fct_order_lines order by all") == expected
+    assert " published " in call_here("status", "--home", home.root, "--last", "1").out
+
+
 @pytest.mark.prove
 def test_thresholds_of_marts_leave_the_build_and_rules_of_lines_do_not(home, new_place):
     home.settings("publish_source_customer_ids: true\nvars: {at_risk_overdue_ratio: 2}\n")
