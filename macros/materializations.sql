@@ -34,13 +34,12 @@
 {% endmacro %}
 
 {% macro sorted_for_readers() %}
-  {# How marts are laid out: facts by time, which is what they are filtered by; the rest by the key that `keyed_by` tests, for people.
-     Sorting millions of rows by a pseudonym takes as long as writing them, and says nothing to anybody. #}
-  {%- if execute and model.fqn[1] == 'marts' -%}
+  {# Marts are sorted by the key that `keyed_by` tests, for people; but facts, which keep the order in which they were landed, and
+     what is by customer: sorting millions of rows takes as long as writing them, and more where it spills. #}
+  {%- if execute and model.fqn[1] == 'marts' and not config.get('meta').parquet_month -%}
     {%- set keys = graph.nodes.values() | selectattr('attached_node', 'defined') | selectattr('attached_node', 'eq', model.unique_id)
         | selectattr('test_metadata.name', 'eq', 'keyed_by') | map(attribute='test_metadata.kwargs.columns') | list -%}
-    {%- set month = config.get('meta').parquet_month -%}
-    {%- set columns = [month] if month else keys | first | default([]) -%}
+    {%- set columns = keys | first | default([]) -%}
     {%- if columns and 'customer_id' not in columns | join(' ') -%}
       order by {{ columns | join(', ') }}
     {%- endif -%}

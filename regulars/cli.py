@@ -318,29 +318,11 @@ def status(
     place.export()
     from orchestration.publication import Publication
     from orchestration.runs import forget_dead_runs, recent
+    from regulars.summary import print_status
 
     forget_dead_runs(place)
     refreshes = recent(place, last)
-    for number, refresh in enumerate(refreshes):
-        earlier = next((past.rows for past in refreshes[number + 1 :] if past.rows), None)
-        colour = {"published": "green", "running": "yellow"}.get(refresh.outcome, "red")
-        seconds = f"{refresh.seconds:.1f} s" if refresh.seconds is not None else ""
-        told = [f"{refresh.rows:,} rows"] if refresh.rows is not None else []
-        if refresh.rows and earlier:
-            told[0] += f" ({refresh.rows / earlier - 1:+.1%})"
-        if refresh.checks:
-            told.append(f"{refresh.checks - refresh.failed_checks} of {refresh.checks} checks passed")
-        if refresh.cause:
-            told.append(refresh.cause)
-        outcome = f"[{colour}]{refresh.outcome.replace('_', ' '):<15}[/]"
-        started = f"{refresh.started_at:%Y-%m-%d %H:%M:%S} UTC"
-        console.print(f"{started} {seconds:>9}  {outcome}  {escape('; '.join(told))}")
-    if not refreshes:
-        console.print("There was no refresh yet.")
-    present = place.published.resolve().name
-    for version in Publication(place).versions():
-        mark = " ← published" if version.path.name == present else ""
-        console.print(f"version {version.path.name}: {version.published_at}, as of {version.as_of_date}{mark}")
+    print_status(console, refreshes, Publication(place).versions(), place.published.resolve().name)
 
 
 @app.command()

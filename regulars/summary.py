@@ -1,12 +1,22 @@
-"""What one wants to know at the end of a refresh, read from what was published."""
+"""What one wants to know at the end of a refresh, and of those before."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import duckdb
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from regulars.home import WAREHOUSE, Home
+
+if TYPE_CHECKING:
+    from orchestration.publication import Version
+    from orchestration.runs import PastRefresh
+
+COLOURS = {"published": "green", "running": "yellow"}
 
 PYRAMID = """
 select pyramid_tier, any_value(pyramid_tier_label_en), count(*), sum(net_sales_amount),
@@ -61,3 +71,31 @@ def print_summary(console: Console, home: Home, seconds: dict[str, float]) -> No
     spent = ", ".join(f"{stage} {time:.1f}" for stage, time in seconds.items())
     table.add_row("seconds", f"{sum(seconds.values()):.1f} = {spent}")
     console.print(table)
+
+
+def print_status(
+    console: Console, refreshes: Sequence[PastRefresh], versions: Sequence[Version], published: str
+) -> None:
+    """The last refreshes, newest first, a line each; and the versions that are kept.
+
+    Args:
+        published: name of the version that is.
+    """
+    for number, refresh in enumerate(refreshes):
+        earlier = next((past.rows for past in refreshes[number + 1 :] if past.rows), None)
+        seconds = f"{refresh.seconds:.1f} s" if refresh.seconds is not None else ""
+        told = [f"{refresh.rows:,} rows"] if refresh.rows is not None else []
+        if refresh.rows and earlier:
+            told[0] += f" ({refresh.rows / earlier - 1:+.1%})"
+        if refresh.checks:
+            told.append(f"{refresh.checks - refresh.failed_checks} of {refresh.checks} checks passed")
+        if refresh.cause:
+            told.append(refresh.cause)
+        outcome = f"[{COLOURS.get(refresh.outcome, 'red')}]{refresh.outcome.replace('_', ' '):<15}[/]"
+        started = f"{refresh.started_at:%Y-%m-%d %H:%M:%S} UTC"
+        console.print(f"{started} {seconds:>9}  {outcome}  {escape('; '.join(told))}")
+    if not refreshes:
+        console.print("There was no refresh yet.")
+    for version in versions:
+        mark = " ← published" if version.path.name == published else ""
+        console.print(f"version {version.path.name}: {version.published_at}, as of {version.as_of_date}{mark}")

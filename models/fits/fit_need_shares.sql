@@ -3,23 +3,27 @@
 with
 
 shares as (
-    select
-        shares.*,
-        persons.customer_id
-    from {{ ref('int_customer_category_shares') }} as shares
-    inner join {{ ref('int_persons') }} as persons
-        on shares.customer_key = persons.customer_key
+    select * from {{ ref('int_customer_category_shares') }}
+),
+
+spenders as (
+    select distinct customer_key
+    from shares
 ),
 
 sampled as (
-    select customer_key
-    from shares
-    group by customer_key, customer_id
-    qualify row_number() over (order by customer_id asc) <= {{ var('need_sample_count') }}
+    select
+        persons.customer_key,
+        persons.customer_id
+    from spenders
+    inner join {{ ref('int_persons') }} as persons
+        on spenders.customer_key = persons.customer_key
+    order by persons.customer_id asc
+    limit {{ var('need_sample_count') }}
 )
 
 select
-    shares.customer_id,
+    sampled.customer_id,
     shares.category,
     shares.sales_share
 from shares

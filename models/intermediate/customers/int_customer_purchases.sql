@@ -20,6 +20,7 @@ select
     count(*) filter (where order_count > 0) as order_day_count,
     cast(sum(net_sales_amount) as decimal(18, 4)) as net_sales_amount,
     cast({{ sum_if_all_known('margin_amount') }} as decimal(18, 4)) as margin_amount,
+    cast(sum(costed_line_count) as bigint) as costed_line_count,
     cast(coalesce(sum(order_count) filter (where is_in_window), 0) as bigint) as window_order_count,
     cast(coalesce(sum(net_sales_amount) filter (where is_in_window), 0) as decimal(18, 4)) as window_net_sales_amount,
     cast(

@@ -42,4 +42,3 @@ select
 from lines
 left join persons
     on lines.customer_key = persons.customer_key
-order by lines.order_month

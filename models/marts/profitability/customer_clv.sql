@@ -21,7 +21,8 @@ everybody as (
         -- Where returns ate up every order-day, none is expected either: 1 makes no figure.
         coalesce(cast(sum(customers.paid_order_count) as double) / nullif(sum(customers.paid_order_day_count), 0), 1) as orders_per_order_day,
         cast(sum(purchases.margin_amount) as double)
-        / nullif(sum(case when purchases.margin_amount is not null then purchases.net_sales_amount end), 0) as margin_rate
+        / nullif(sum(case when purchases.margin_amount is not null then purchases.net_sales_amount end), 0) as margin_rate,
+        sum(case when purchases.margin_amount is not null then purchases.costed_line_count end) as costed_line_count
     from customers
     inner join purchases
         on customers.customer_key = purchases.customer_key
@@ -34,6 +35,7 @@ shrunk as (
         purchases.margin_amount,
         purchases.net_sales_amount,
         {{ var('clv_margin_prior_order_days') }} * everybody.order_day_amount as prior_sales_amount,
+        purchases.costed_line_count,
         coalesce(
             purchases.margin_amount is not null and purchases.net_sales_amount > 0 and everybody.margin_rate is not null,
             false
@@ -78,9 +80,10 @@ measured as (
         {{ alive_probability('customers', 'parameters') }} as alive_probability,
         {{ order_day_amount('customers', 'parameters', 'everybody.order_day_amount') }} as order_day_amount,
         case
+            when everybody.margin_rate is null then 'unknown'
+            when case when shrunk.has_own_margin then shrunk.costed_line_count else everybody.costed_line_count end = 0 then 'default_rate'
             when shrunk.has_own_margin then 'own_and_everybody'
-            when everybody.margin_rate is not null then 'everybody'
-            else 'unknown'
+            else 'everybody'
         end as margin_rate_basis,
         case
             when shrunk.has_own_margin
