@@ -13,6 +13,7 @@ import yaml
 from conftest import PROJECT, call_here
 
 from expectations.runner import keep_inside
+from orchestration.warehouse import FACTS
 
 
 def test_every_model_has_a_yml_beside_it_and_says_its_grain():
@@ -20,6 +21,11 @@ def test_every_model_has_a_yml_beside_it_and_says_its_grain():
         assert path.with_suffix(".yml").exists(), path
         assert path.read_text().startswith("-- Grain: "), path
         assert not re.search(r"current_date|now\(\)|current_timestamp", path.read_text()), path
+
+
+def test_a_build_without_one_of_the_incremental_marts_is_none():
+    marts = [path for path in (PROJECT / "models" / "marts").rglob("*.sql") if "'incremental'" in path.read_text()]
+    assert sorted(f"{path.parent.name}.{path.stem}" for path in marts) == sorted(FACTS)
 
 
 def test_every_test_on_data_says_when_it_fails():

@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from orchestration.warehouse import Warehouse
+from orchestration.warehouse import FACTS, Warehouse
 from regulars.home import Home
 
 
@@ -17,7 +17,9 @@ def warehouse(tmp_path):
     warehouse = Warehouse(home)
     with warehouse.connect() as connection:
         connection.execute("create schema restricted; create table restricted.int_built_run as select 'rules' as basis")
-        connection.execute("create schema warehouse.core; create table warehouse.core.fct_order_lines as select 1 as a")
+        connection.execute("create schema warehouse.core")
+        for fact in FACTS:
+            connection.execute(f"create table warehouse.{fact} as select 1 as a")
     assert warehouse.built_on() == "rules"
     return warehouse
 
@@ -32,6 +34,13 @@ def test_marts_that_are_gone_or_damaged_make_the_build_begin_anew(warehouse):
     warehouse.home.marts.write_bytes(os.urandom(200_000))
     assert warehouse.built_on() is None
     warehouse.home.marts.unlink()
+    assert warehouse.built_on() is None
+
+
+@pytest.mark.parametrize("fact", FACTS)
+def test_a_fact_that_is_gone_makes_the_build_begin_anew(warehouse, fact):
+    with warehouse.connect() as connection:
+        connection.execute(f"drop table warehouse.{fact}")
     assert warehouse.built_on() is None
 
 

@@ -1,8 +1,20 @@
 -- Grain: one order up to the as-of date.
+{{ config(
+    materialized='incremental', incremental_strategy='replace_changed', on_schema_change='fail',
+    meta={'changed': {'int_orders__changed': ['source_system', 'order_id']}}
+) }}
+{%- set changed_orders = ref('int_orders__changed') %}
 with
 
 orders as (
-    select * from {{ ref('int_orders') }}
+    select orders.*
+    from {{ ref('int_orders') }} as orders
+    {%- if is_built() %}
+    inner join {{ changed_orders }} as changed_orders
+        on
+            orders.source_system = changed_orders.source_system
+            and orders.order_id = changed_orders.order_id
+    {%- endif %}
 ),
 
 persons as (
