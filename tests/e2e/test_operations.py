@@ -53,6 +53,7 @@ def parquet_differs(shop) -> list[str]:
     return found
 
 
+@pytest.mark.prove
 def test_what_changed_is_written_though_as_many_rows(place):
     """A price is corrected, and a file of the last version is damaged: neither is taken over."""
     place.land("shop/order_lines/1.csv", orders(3, day="2024-02-10"))
