@@ -82,6 +82,23 @@
   {%- do return(['product_id', 'landed_unit_cost_amount', 'foreign_currency', 'margin_rate', 'category']) -%}
 {% endmacro %}
 
+{% macro files_of_orders(rows, orders, loads) %}
+  {# Landed contents among `rows` that hold a row of these orders, or are among these loads; none where all is built anew. #}
+  {%- if not is_built() -%}
+    {%- do return([]) -%}
+  {%- endif -%}
+  {%- set query -%}
+    select _file_id from {{ loads }}
+    union
+    select incoming._file_id
+    from {{ rows }} as incoming
+    inner join {{ orders }} as orders
+        on incoming.source_system = orders.source_system and incoming.order_id = orders.order_id
+    order by _file_id
+  {%- endset -%}
+  {%- do return(run_query(query).columns[0].values()) -%}
+{% endmacro %}
+
 {% macro only_changed_orders(rows) %}
   {# A join that leaves those orders' rows that are made again by this refresh. #}
   {%- set changed_orders = ref('int_changed_orders') -%}

@@ -1,11 +1,18 @@
 -- Grain: one landed row of order_lines whose order has to be checked again; every row where all is built anew.
 {{ config(materialized='narrowed') }}
+{%- set unioned = ref('int_order_lines__unioned') %}
 {%- set changed_orders = ref('int_changed_orders__landed') %}
 {%- set changed_loads = ref('int_changed_loads') %}
+{%- set files = files_of_orders(unioned, changed_orders, changed_loads) %}
 with
 
 incoming as (
-    select * from {{ ref('int_order_lines__unioned') }}
+    select *
+    from {{ unioned }}
+    {%- if is_built() %}
+    -- Spelt out, so that the other files are not opened: a join would read all their columns first.
+    where _file_id in ({{ files | join(', ') or 'null' }})
+    {%- endif %}
 )
 {%- if is_built() %}
 
