@@ -13,6 +13,7 @@ from importlib.metadata import version
 from pathlib import PurePath
 from typing import Any
 
+from orchestration.warehouse import STORAGE_VERSION
 from regulars.home import Home
 from regulars.settings import SourceSettings
 
@@ -60,7 +61,7 @@ def basis(
         "time_zone": home.settings.time_zone,
         "reporting_currency": reporting_currency,
         "key": _hash(os.environ.get("REGULARS_KEY", "")),
-        "versions": [version(package) for package in ("dbt-core", "dbt-duckdb", "duckdb")],
+        "versions": [*(version(package) for package in ("dbt-core", "dbt-duckdb", "duckdb")), STORAGE_VERSION],
     }
     return Basis(
         _hash(json.dumps(rules, sort_keys=True, default=str)),

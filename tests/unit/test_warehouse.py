@@ -48,3 +48,11 @@ def test_a_discarded_build_leaves_neither_file(warehouse):
     warehouse.discard()
     assert not warehouse.home.database.exists() and not warehouse.home.marts.exists()
     assert warehouse.built_on() is None
+
+
+def test_both_files_are_written_for_the_oldest_engine_that_is_promised(warehouse):
+    with warehouse.connect(read_only=True) as connection:
+        found = connection.execute(
+            "select database_name, tags['storage_version'] from duckdb_databases() where path is not null"
+        )
+        assert dict(found.fetchall()) == {"regulars_build": "v1.3.0+", "warehouse": "v1.3.0+"}

@@ -54,17 +54,31 @@ attributes as (
             and records.customer_id = latest.customer_id
 ),
 
+-- Bands are looked up once a birthday: by ranges, for every person, takes as long as all other joins.
+birthdays as (
+    select distinct birth_date
+    from records
+),
+
+banded as (
+    select
+        birthdays.birth_date,
+        age_bands.age_band
+    from birthdays
+    inner join age_bands
+        on {{ age_in_years('birthdays.birth_date', as_of_date()) }} between age_bands.lowest_age and age_bands.highest_age
+),
+
 aged as (
     select
         *,
-        {{ age_in_years('birth_date', as_of_date()) }} as age_years,
         coalesce(not {{ is_local_by('registered_at', 'time_zone', as_of_date()) }}, false) as is_registered_later
     from attributes
 )
 
 select
     persons.customer_id,
-    coalesce(aged.age_band, age_bands.age_band) as age_band,
+    coalesce(aged.age_band, banded.age_band) as age_band,
     aged.gender,
     aged.marital_status,
     aged.income_band,
@@ -108,8 +122,8 @@ from persons
 cross join identity_key
 left join aged
     on persons.customer_key = aged.customer_key
-left join age_bands
-    on aged.age_years between age_bands.lowest_age and age_bands.highest_age
+left join banded
+    on aged.birth_date = banded.birth_date
 left join identity as referrers
     on
         aged.source_system = referrers.source_system

@@ -39,7 +39,7 @@ categories as (
     from products
 ),
 
-customers as (
+tiered as (
     select
         persons.customer_key,
         dim_customers.is_member,
@@ -51,6 +51,23 @@ customers as (
         on
             persons.customer_id = tiers.customer_id
             and tiers.period_type = 'trailing_12m'
+),
+
+-- For tiers the same.
+tiers as (
+    select
+        pyramid_tier,
+        row_number() over (order by pyramid_tier asc) as tier_number
+    from (select distinct tiered.pyramid_tier from tiered) as told_tiers
+),
+
+customers as (
+    select
+        tiered.*,
+        tiers.tier_number
+    from tiered
+    inner join tiers
+        on tiered.pyramid_tier = tiers.pyramid_tier
 ),
 
 lines as {{ inlined() }} (
@@ -70,6 +87,7 @@ lines as {{ inlined() }} (
         products.category_number,
         customers.customer_key,
         customers.is_member,
+        customers.tier_number,
         coalesce(customers.pyramid_tier, 'anonymous') as pyramid_tier
     from {{ ref('int_order_lines') }} as order_lines
     left join products
@@ -97,20 +115,20 @@ summed as (
     group by order_month, channel, store_id, category_number, pyramid_tier
 ),
 
--- One row an order and cell, then one a customer: counting distinct over lines would take as long as all the rest. A customer
--- has one tier, which is looked up last.
+-- One row an order and cell, then one a customer: counting distinct over lines would take as long as all the rest.
 orders as (
     select
         order_month,
         channel,
         store_id,
         category_number,
+        tier_number,
         source_system,
         order_id,
         customer_key,
         max(case when is_return then 0 else 1 end) as is_purchase
     from lines
-    group by order_month, channel, store_id, category_number, customer_key, source_system, order_id
+    group by order_month, channel, store_id, category_number, tier_number, customer_key, source_system, order_id
 ),
 
 buyers as (
@@ -119,10 +137,11 @@ buyers as (
         channel,
         store_id,
         category_number,
+        tier_number,
         customer_key,
         sum(is_purchase) as order_count
     from orders
-    group by order_month, channel, store_id, category_number, customer_key
+    group by order_month, channel, store_id, category_number, tier_number, customer_key
 ),
 
 counted as (
@@ -131,13 +150,13 @@ counted as (
         buyers.channel,
         buyers.store_id,
         buyers.category_number,
-        coalesce(customers.pyramid_tier, 'anonymous') as pyramid_tier,
+        coalesce(tiers.pyramid_tier, 'anonymous') as pyramid_tier,
         sum(buyers.order_count) as order_count,
         count(buyers.customer_key) as customer_count
     from buyers
-    left join customers
-        on buyers.customer_key = customers.customer_key
-    group by buyers.order_month, buyers.channel, buyers.store_id, buyers.category_number, coalesce(customers.pyramid_tier, 'anonymous')
+    left join tiers
+        on buyers.tier_number = tiers.tier_number
+    group by buyers.order_month, buyers.channel, buyers.store_id, buyers.category_number, coalesce(tiers.pyramid_tier, 'anonymous')
 ),
 
 -- Sums and counts of a cell meet by grouping once more: joins lose what is NULL.

@@ -36,21 +36,27 @@ constants as (
     where category is null
 ),
 
-nearness as (
+-- Summed by customer alone, then constants added: grouping by those too takes several times as long.
+fits_of_customers as (
     select
         {%- for cluster in clusters %}
-        constants.weight_{{ cluster }} + sum(cast(shares.root_share as decimal(38, 9)) * weights.weight_{{ cluster }}) as nearness_{{ cluster }},
+        sum(cast(shares.root_share as decimal(38, 9)) * weights.weight_{{ cluster }}) as fit_{{ cluster }},
         {%- endfor %}
         shares.customer_key
     from shares
     inner join weights
         on shares.category = weights.category
-    cross join constants
-    group by
+    group by shares.customer_key
+),
+
+nearness as (
+    select
         {%- for cluster in clusters %}
-        constants.weight_{{ cluster }},
+        constants.weight_{{ cluster }} + fits_of_customers.fit_{{ cluster }} as nearness_{{ cluster }},
         {%- endfor %}
-        shares.customer_key
+        fits_of_customers.customer_key
+    from fits_of_customers
+    cross join constants
 ),
 
 -- Of equally near ones the larger.

@@ -69,22 +69,38 @@ ranked as (
             partition by period_type, period_end_date
             order by net_sales_amount desc
             range between unbounded preceding and current row
-        ) as at_least_as_good_count,
-        count(*) over (partition by period_type, period_end_date) as customer_count
+        ) as at_least_as_good_count
     from customers
 ),
 
--- Shares are compared as exact decimals: 1 % of 2,469 is 24.69, rounded up.
+-- The last rank of each tier, once a period. Shares are exact decimals: 1 % of 2,469 is 24.69, rounded up.
+sizes as (
+    select
+        period_type,
+        period_end_date,
+        {%- for tier in ['a', 'b', 'c'] %}
+        cast(ceil(cast({{ var('pyramid_share_' ~ tier) }} as decimal(9, 6)) * count(*)) as bigint) as last_rank_{{ tier }},
+        {%- endfor %}
+        count(*) as customer_count
+    from customers
+    group by period_type, period_end_date
+),
+
 tiered as (
     select
-        *,
+        ranked.*,
+        sizes.customer_count,
         case
-            when sales_rank <= ceil(cast({{ var('pyramid_share_a') }} as decimal(9, 6)) * customer_count) then 'A'
-            when sales_rank <= ceil(cast({{ var('pyramid_share_b') }} as decimal(9, 6)) * customer_count) then 'B'
-            when sales_rank <= ceil(cast({{ var('pyramid_share_c') }} as decimal(9, 6)) * customer_count) then 'C'
+            when ranked.sales_rank <= sizes.last_rank_a then 'A'
+            when ranked.sales_rank <= sizes.last_rank_b then 'B'
+            when ranked.sales_rank <= sizes.last_rank_c then 'C'
             else 'D'
         end as pyramid_tier
     from ranked
+    inner join sizes
+        on
+            ranked.period_type = sizes.period_type
+            and ranked.period_end_date = sizes.period_end_date
 )
 
 select
