@@ -47,7 +47,7 @@ def measure(root: Path) -> None:
     with Warehouse(home).connect(read_only=True) as connection:
         connection.execute("set TimeZone = 'UTC'; set preserve_insertion_order = false")
         lines, start = connection.execute(
-            "select (select count(*) from intermediate.int_order_lines), max(as_of_date) - interval 12 month"
+            "select (select count(*) from core.int_order_lines), max(as_of_date) - interval 12 month"
             " from quality.run_info"
         ).fetchone()
         floor = FLOOR.format(lines=home.published / "parquet" / "core" / "fct_order_lines")

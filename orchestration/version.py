@@ -20,13 +20,20 @@ from regulars.home import WAREHOUSE, Home
 
 @dataclass(frozen=True)
 class Relation:
-    """A published relation: its place, month column and descriptions."""
+    """A published relation: its place, month column, descriptions, and the table it is a view of.
+
+    Attributes:
+        stored_as: the table in its schema that holds its rows, and perhaps more of them and more columns.
+        until: the column of that table that tells which rows lie after the as-of date.
+    """
 
     schema: str
     name: str
     month: str | None
     description: str
     columns: Mapping[str, str]
+    stored_as: str | None = None
+    until: str | None = None
 
     @property
     def full_name(self) -> str:
@@ -36,17 +43,14 @@ class Relation:
 
 def relations(manifest: Mapping[str, Any]) -> list[Relation]:
     """Every published relation: the models under models/marts."""
-    found = [
-        Relation(
-            node["schema"],
-            node["name"],
-            node["config"]["meta"].get("parquet_month"),
-            node["description"],
-            {name: column["description"] for name, column in node["columns"].items()},
-        )
-        for node in manifest["nodes"].values()
-        if node["resource_type"] == "model" and node["fqn"][1] == "marts"
-    ]
+    found = []
+    for node in manifest["nodes"].values():
+        if node["resource_type"] == "model" and node["fqn"][1] == "marts":
+            meta = node["config"]["meta"]
+            stored = meta.get("stored_as", {})
+            columns = {name: column["description"] for name, column in node["columns"].items()}
+            place = (node["schema"], node["name"], meta.get("parquet_month"), node["description"], columns)
+            found.append(Relation(*place, stored.get("relation"), stored.get("until")))
     return sorted(found, key=lambda relation: relation.full_name)
 
 
@@ -64,6 +68,9 @@ def write_version(
     with duckdb.connect(str(folder / WAREHOUSE)) as connection:
         connection.execute("set TimeZone = 'UTC'; set preserve_insertion_order = false")
         limit_engine(connection, home.engine)
+        for relation in relations:
+            if relation.stored_as:
+                _settle(connection, relation)
         _describe(connection, relations)
         return {relation.full_name: writer.write(connection, relation) for relation in relations}, writer.contents
 
@@ -73,6 +80,25 @@ def _copy(marts: Path, target: Path) -> None:
     with duckdb.connect(str(marts)) as connection:
         connection.execute("checkpoint")
     shutil.copyfile(marts, target)
+
+
+def _settle(connection: duckdb.DuckDBPyConnection, relation: Relation) -> None:
+    """Put the table that a relation is a view of into the view's place: without what the view does not show.
+
+    Columns and rows are taken out where they lie; nothing is written anew.
+    """
+    stored = f"{relation.schema}.{relation.stored_as}"
+    columns = [column for column, *_ in connection.execute(f"describe {stored}").fetchall()]
+    if [column for column in columns if column in relation.columns] != list(relation.columns):
+        raise RuntimeError(f"{stored} has not the columns of {relation.full_name} in their order")
+    connection.execute(f"drop view {relation.full_name}")
+    if relation.until:
+        beyond = f"{identifier(relation.until)} > (select as_of_date from quality.run_info)"
+        connection.execute(f"delete from {stored} where {beyond}")
+    for column in columns:
+        if column not in relation.columns:
+            connection.execute(f"alter table {stored} drop column {identifier(column)}")
+    connection.execute(f"alter table {stored} rename to {identifier(relation.name)}")
 
 
 def _describe(connection: duckdb.DuckDBPyConnection, relations: Sequence[Relation]) -> None:

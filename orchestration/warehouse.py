@@ -25,8 +25,8 @@ MARTS = "warehouse"
 # Of the database files: the oldest DuckDB that reads them. In older formats texts that repeat (labels, codes) are no
 # dictionary that queries can use: writing takes half as long again, reading twice as long.
 STORAGE_VERSION = "v1.3.0"
-# Marts that go on with what they hold: a build without them is none.
-FACTS = ("core.fct_order_lines", "core.fct_orders")
+# Tables beside the marts that go on with what they hold: a build without them is none.
+FACTS = ("core.int_order_lines", "core.int_orders")
 
 
 def attach_marts(connection: duckdb.DuckDBPyConnection, marts: Path, read_only: bool = False) -> None:

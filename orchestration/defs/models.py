@@ -73,7 +73,7 @@ def _made_anew(manifest: dict[str, Any], keys: Container[dg.AssetKey]) -> list[s
         for node in manifest["nodes"].values()
         if node["database"] == warehouse.MARTS
         and node["resource_type"] == "model"
-        and node["config"]["materialized"] != "incremental"
+        and node["config"]["materialized"] not in ("incremental", "view")
         and (key := dg.AssetKey([node["schema"], node["name"]])) in keys
     ]
 

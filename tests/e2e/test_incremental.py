@@ -10,6 +10,8 @@ import duckdb
 import pytest
 from conftest import Place, call_here, contents
 
+from orchestration.warehouse import attach_marts
+
 pytestmark = pytest.mark.e2e
 
 LINES = "order_id,ordered_at,customer_id,product_id,quantity,unit_price\n"
@@ -51,6 +53,7 @@ def home(refreshed) -> Place:
 def build(place: Place, sql: str) -> list:
     """What the build database answers."""
     with duckdb.connect(str(place.root / "build" / "regulars_build.duckdb")) as connection:
+        attach_marts(connection, place.root / "build" / "warehouse.duckdb")
         with contextlib.suppress(duckdb.InvalidInputException):
             return connection.execute(sql).fetchall()
         return []
@@ -114,7 +117,7 @@ def test_days_that_are_asked_for_are_made_again(home):
     from orchestration.definitions import build as definitions
     from regulars.home import Home
 
-    wrong = "update intermediate.int_order_lines set net_sales_amount = 99 where order_id = '{}'"
+    wrong = "update core.int_order_lines set net_sales_amount = 99 where order_id = '{}'"
     expected = home.query("from core.fct_order_lines order by all")
     build(home, wrong.format("a1"))
     assert "Nothing new" in home.call_here().out
@@ -127,7 +130,7 @@ def test_days_that_are_asked_for_are_made_again(home):
         job = definitions().resolve_job_def("backfill")
         assert job.execute_in_process(partition_key="2024-02-01", instance=instance).success
     assert changed_orders(home) == {"b1", "b2", "m1", "a2"}
-    assert build(home, "select sum(net_sales_amount) from intermediate.int_order_lines") == [(488,)]
+    assert build(home, "select sum(net_sales_amount) from core.int_order_lines") == [(488,)]
     assert home.query("from core.fct_order_lines order by all") == expected
     assert " published " in call_here("status", "--home", home.root, "--last", "1").out
 

@@ -26,7 +26,7 @@ def warehouse(tmp_path):
 
 def test_tables_of_both_files_are_found_by_schema_and_name(warehouse):
     with warehouse.connect(read_only=True) as connection:
-        found = connection.execute("select basis, a from restricted.int_built_run cross join core.fct_order_lines")
+        found = connection.execute("select basis, a from restricted.int_built_run cross join core.int_order_lines")
         assert found.fetchall() == [("rules", 1)]
 
 

@@ -4,10 +4,9 @@ with
 lines as (
     select order_lines.*
     from {{ ref('int_order_lines') }} as order_lines
-    inner join {{ ref('int_persons') }} as persons
-        on order_lines.customer_key = persons.customer_key
     where
-        order_lines.order_date <= {{ as_of_date() }}
+        order_lines.is_known_customer
+        and order_lines.order_date <= {{ as_of_date() }}
         and order_lines.order_date > {{ add_months(as_of_date(), -var('window_months')) }}
 ),
 

@@ -10,9 +10,9 @@ lines as (
     select order_lines.*
     from {{ ref('int_order_lines') }} as order_lines
     {{ only_changed_customers('order_lines') }}
-    inner join {{ ref('int_persons') }} as persons
-        on order_lines.customer_key = persons.customer_key
-    where order_lines.order_date <= {{ as_of_date() }}
+    where
+        order_lines.is_known_customer
+        and order_lines.order_date <= {{ as_of_date() }}
 ),
 
 orders as (

@@ -1,7 +1,7 @@
 -- Grain: one order line that counts, of all history, with its person and its margin.
--- Carries integer customer keys; core puts the published text ids in their place.
+-- Lies beside the marts: of this table publishing makes fct_order_lines, and so a line is written once.
 {{ config(
-    materialized='incremental', incremental_strategy='replace_changed',
+    materialized='incremental', incremental_strategy='replace_changed', database='warehouse', schema='core',
     meta={'changed': {'int_changed_orders': ['source_system', 'order_id']}}
 ) }}
 {%- set changed_orders = ref('int_changed_orders') %}
@@ -12,8 +12,16 @@ lines as (
     select * from {{ ref('int_order_lines__valued') }}
 ),
 
+-- Who is not known yet by the as-of date has a key, by which it is found when they are, and no published id.
 identity as (
-    select * from {{ ref('int_customer_identity') }}
+    select
+        numbers.source_system,
+        numbers.source_customer_id,
+        numbers.customer_key,
+        persons.customer_id
+    from {{ ref('int_customer_identity') }} as numbers
+    left join {{ ref('int_persons') }} as persons
+        on numbers.customer_key = persons.customer_key
 ),
 
 margin_rates as (
@@ -45,6 +53,7 @@ costed as (
     select
         lines.*,
         identity.customer_key,
+        identity.customer_id,
         {{ in_reporting_currency('costed_products.landed_unit_cost_amount', 'costed_products.foreign_currency', 'rates.rate') }}
             as product_unit_cost_amount,
         costed_products.margin_rate as product_margin_rate,
@@ -85,20 +94,16 @@ based as (
 
 select
     source_system,
-    _file_id,
     order_id,
     line_number,
-    customer_key,
     ordered_at,
     order_date,
     order_month,
+    customer_id,
     product_id,
     store_id,
     channel,
     payment_method,
-    is_return,
-    return_of_order_id,
-    foreign_currency,
     quantity,
     gross_sales_amount,
     discount_amount,
@@ -107,5 +112,11 @@ select
     net_sales_amount,
     cost_amount,
     cast(net_sales_amount - cost_amount as decimal(18, 4)) as margin_amount,
-    margin_basis
+    margin_basis,
+    is_return,
+    return_of_order_id,
+    _file_id,
+    customer_key,
+    customer_id is not null as is_known_customer,
+    foreign_currency
 from based

@@ -1,7 +1,8 @@
 -- Grain: one order, of the lines up to the as-of date.
 -- Its date is its earliest sale line's; a return's own for an order with only returns. Who is not known yet is nobody.
+-- Lies beside the marts: of this table publishing makes fct_orders.
 {{ config(
-    materialized='incremental', incremental_strategy='replace_changed',
+    materialized='incremental', incremental_strategy='replace_changed', database='warehouse', schema='core',
     meta={'changed': {'int_changed_orders': ['source_system', 'order_id'], 'int_changed_customers': ['customer_key']}}
 ) }}
 {%- set changed_orders = ref('int_changed_orders') %}
@@ -24,7 +25,7 @@ lines as (
     select
         order_lines.source_system,
         order_lines.order_id,
-        persons.customer_key,
+        case when order_lines.is_known_customer then order_lines.customer_key end as customer_key,
         order_lines.ordered_at,
         order_lines.order_date,
         order_lines.store_id,
@@ -40,8 +41,6 @@ lines as (
         order_lines.cost_amount,
         order_lines.margin_amount
     from {{ ref('int_order_lines') }} as order_lines
-    left join persons
-        on order_lines.customer_key = persons.customer_key
     {%- if is_built() %}
     inner join (select distinct source_system, order_id from {{ changed_orders }}) as changed_orders
         on
@@ -124,11 +123,29 @@ purchases as (
 )
 
 select
-    orders.*,
-    cast(extract(hour from local_times.local_quarter_hour) as integer) as order_hour,
+    orders.source_system,
+    orders.order_id,
+    persons.customer_id,
+    orders.ordered_at,
+    orders.order_date,
+    cast(date_trunc('month', orders.order_date) as date) as order_month,
+    orders.store_id,
+    orders.channel,
+    orders.line_count,
+    {%- for amount in amounts %}
+    orders.{{ amount }},
+    {%- endfor %}
     purchases.order_number,
-    purchases.previous_order_date
+    cast({{ dbt.datediff('purchases.previous_order_date', 'orders.order_date', 'day') }} as integer)
+        as days_since_previous_order,
+    coalesce(purchases.order_number = 1, false) as is_first_order,
+    orders.is_return_only,
+    orders.customer_key,
+    orders.payment_method,
+    cast(extract(hour from local_times.local_quarter_hour) as integer) as order_hour
 from orders
+left join persons
+    on orders.customer_key = persons.customer_key
 left join purchases
     on
         orders.source_system = purchases.source_system
