@@ -37,6 +37,16 @@ STEPS = {
     "__": "loading",
 }
 TOLD_MODELS = 15
+# Order lines are refreshed from Parquet: what the simulator writes as text is typed first. Keys stay text.
+CSV_TYPES = {
+    **dict.fromkeys(["order_id", "customer_id", "product_id", "store_id", "return_of_order_id"], "varchar"),
+    "line_number": "bigint",
+    "ordered_at": "timestamp",
+    "quantity": "decimal(18, 4)",
+    **dict.fromkeys(["unit_price", "discount_amount", "coupon_discount_amount"], "decimal(18, 4)"),
+    **dict.fromkeys(["net_sales_amount", "tax_amount"], "decimal(18, 4)"),
+    "is_return": "boolean",
+}
 SERIES = {
     "seconds": ("#1f6feb", "all, seconds"),
     "day_seconds": ("#1a7f37", "one more day, seconds"),
@@ -51,29 +61,30 @@ def folder_size(folder: Path) -> float:
 
 
 def hold_back_the_last_day(landing: Path, held: Path) -> int:
-    """Move the last day of every system's order lines out of the landing zone; returns its lines."""
+    """Move the last day of every system's order lines out of the landing zone, all as Parquet; returns its lines."""
+
+    def rows(path: Path) -> str:
+        return f"read_csv('{path}', types = {CSV_TYPES})" if path.suffix == ".csv" else f"read_parquet('{path}')"
+
     count = 0
     for folder in sorted(landing.glob("*/order_lines")):
         paths = sorted(folder.glob("part-*"))
-        suffix = paths[0].suffix
-        form = "format csv, header" if suffix == ".csv" else "format parquet"
-        reader = "read_csv('{}', all_varchar = true)" if suffix == ".csv" else "read_parquet('{}')"
+        every = rows(folder / f"part-*{paths[0].suffix}")
         day = "left(cast(ordered_at as varchar), 10)"
-        target = held / folder.relative_to(landing) / f"last{suffix}"
+        target = held / folder.relative_to(landing) / "last.parquet"
         target.parent.mkdir(parents=True)
         with duckdb.connect() as connection:
-            connection.execute("set enable_progress_bar = false")
-            (last,) = connection.execute(f"select max({day}) from {reader.format(folder / 'part-*')}").fetchone()
-            (rows,) = connection.execute(
-                f"copy (select * from {reader.format(folder / 'part-*')} where {day} = '{last}') to '{target}' ({form})"
+            connection.execute("set enable_progress_bar = false; set timezone = 'UTC'")
+            (last,) = connection.execute(f"select max({day}) from {every}").fetchone()
+            (found,) = connection.execute(
+                f"copy (select * from {every} where {day} = '{last}') to '{target}'"
             ).fetchone()
             for path in paths:
-                rest = path.with_name(f".{path.name}")
-                connection.execute(
-                    f"copy (select * from {reader.format(path)} where {day} <> '{last}') to '{rest}' ({form})"
-                )
-                rest.replace(path)
-        count += rows
+                rest = path.with_name(f".{path.stem}.parquet")
+                connection.execute(f"copy (select * from {rows(path)} where {day} <> '{last}') to '{rest}'")
+                path.unlink()
+                rest.replace(path.with_suffix(".parquet"))
+        count += found
     return count
 
 

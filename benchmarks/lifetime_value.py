@@ -51,10 +51,10 @@ inner join grid on h.repeat_count = grid.repeat_count and h.age_days = grid.age_
 PEER = """
 import sys, time
 import pandas as pd
-from lifetimes import BetaGeoFitter
+from lifetimes import ModifiedBetaGeoFitter
 data = pd.read_csv(sys.argv[1])
 began = time.perf_counter()
-BetaGeoFitter(penalizer_coef=0.0).fit(data.repeat_count, data.recency_days / 7, data.age_days / 7)
+ModifiedBetaGeoFitter(penalizer_coef=0.0).fit(data.repeat_count, data.recency_days / 7, data.age_days / 7)
 print(time.perf_counter() - began)
 """
 
@@ -99,7 +99,7 @@ def median_of(times: int, work) -> tuple[float, object]:
 
 
 def peer_seconds(file: Path, folder: Path) -> float | None:
-    """Seconds of the peer's own fit of a million customers; None where it can't be installed or run."""
+    """Seconds of the peer's own fit of the same model (MBG/NBD) to a million customers; None where it can't be installed or run."""
     python = folder / "peer" / "bin" / "python"
     try:
         subprocess.run([sys.executable, "-m", "venv", folder / "peer"], check=True, capture_output=True)

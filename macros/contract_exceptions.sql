@@ -127,14 +127,8 @@ repeated_keys as (
     having count(*) > 1
 ),
 
-contested as (
-    select
-        sound._file_id,
-        sound._file_row,
-        {{ 'sound.updated_at,' if version }}
-        loads.file,
-        {{ content_hash(columns, 'incoming') }} as content,
-        {{ content_hash(keys, 'sound') }} as key_hash
+repeated as (
+    select sound.*
     from sound
     inner join repeated_keys
         on
@@ -146,12 +140,23 @@ contested as (
             coalesce(cast(sound.{{ key }} as varchar), '') = coalesce(cast(repeated_keys.{{ key }} as varchar), '')
             {%- endif -%}
     {%- endfor %}
-    inner join loads
-        on sound._file_id = loads._file_id
-    inner join {{ incoming }} as incoming
+),
+
+contested as (
+    select
+        repeated._file_id,
+        repeated._file_row,
+        {{ 'repeated.updated_at,' if version }}
+        loads.file,
+        {{ content_hash(columns, 'incoming') }} as content,
+        {{ content_hash(keys, 'repeated') }} as key_hash
+    from {{ incoming }} as incoming
+    inner join repeated
         on
-            sound._file_id = incoming._file_id
-            and sound._file_row = incoming._file_row
+            incoming._file_id = repeated._file_id
+            and incoming._file_row = repeated._file_row
+    inner join loads
+        on incoming._file_id = loads._file_id
 ),
 
 conflicts as (
@@ -333,17 +338,19 @@ select
     {%- for name in told %},
     incoming.{{ name }}
     {%- endfor %}
+    {%- if told %}
+from {{ incoming }} as incoming
+inner join exceptional
+    on
+        incoming._file_id = exceptional._file_id
+        and incoming._file_row = exceptional._file_row
+    {%- else %}
 from exceptional
+    {%- endif %}
 inner join {{ loads }} as loads
     on
         exceptional._file_id = loads._file_id
         and loads.is_current
-    {%- if told %}
-inner join {{ incoming }} as incoming
-    on
-        exceptional._file_id = incoming._file_id
-        and exceptional._file_row = incoming._file_row
-    {%- endif %}
 qualify row_number() over (
     partition by exceptional._file_id, exceptional._file_row
     order by exceptional.precedence asc

@@ -23,7 +23,7 @@ CODE_FILES = ("dbt_project.yml", "profiles.yml", "requirements.lock")
 
 
 WAREHOUSE = "warehouse.duckdb"  # the marts: in the build, and in each published version
-MOST_MEMORY = 10 << 30  # of a machine's memory the engine takes half by itself, and no more than this
+MOST_MEMORY = 10 * 10**9  # of a machine's memory the engine takes half by itself, and no more than this
 DAGSTER_INSTANCE = """# Written by Regulars; remove this line to make it yours.
 telemetry:
   enabled: false
