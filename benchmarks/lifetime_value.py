@@ -99,7 +99,7 @@ def median_of(times: int, work) -> tuple[float, object]:
 
 
 def peer_seconds(file: Path, folder: Path) -> float | None:
-    """Seconds of the peer's own fit of the same model (MBG/NBD) to a million customers; None where it can't be installed or run."""
+    """Seconds of the peer's own fit of MBG/NBD to a million customers; None where it can't be installed or run."""
     python = folder / "peer" / "bin" / "python"
     try:
         subprocess.run([sys.executable, "-m", "venv", folder / "peer"], check=True, capture_output=True)
