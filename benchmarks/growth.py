@@ -37,16 +37,6 @@ STEPS = {
     "__": "loading",
 }
 TOLD_MODELS = 15
-# Order lines are refreshed from Parquet: what the simulator writes as text is typed first. Keys stay text.
-CSV_TYPES = {
-    **dict.fromkeys(["order_id", "customer_id", "product_id", "store_id", "return_of_order_id"], "varchar"),
-    "line_number": "bigint",
-    "ordered_at": "timestamp",
-    "quantity": "decimal(18, 4)",
-    **dict.fromkeys(["unit_price", "discount_amount", "coupon_discount_amount"], "decimal(18, 4)"),
-    **dict.fromkeys(["net_sales_amount", "tax_amount"], "decimal(18, 4)"),
-    "is_return": "boolean",
-}
 SERIES = {
     "seconds": ("#1f6feb", "all, seconds"),
     "day_seconds": ("#1a7f37", "one more day, seconds"),
@@ -60,28 +50,36 @@ def folder_size(folder: Path) -> float:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 2**30
 
 
-def hold_back_the_last_day(landing: Path, held: Path) -> int:
-    """Move the last day of every system's order lines out of the landing zone, all as Parquet; returns its lines."""
+def hold_back_the_last_day(landing: Path, held: Path, types: dict[str, str]) -> int:
+    """Move the last day of every system's order lines out of the landing zone, all as Parquet; returns its lines.
 
-    def rows(path: Path) -> str:
-        return f"read_csv('{path}', types = {CSV_TYPES})" if path.suffix == ".csv" else f"read_parquet('{path}')"
+    Args:
+        types: of the contract's columns; what is text gets them.
+    """
+
+    def rows(paths: list[Path]) -> str:
+        listed = [str(path) for path in paths]
+        if paths[0].suffix != ".csv":
+            return f"read_parquet({listed})"
+        with paths[0].open() as file:
+            names = file.readline().strip().split(",")
+        return f"read_csv({listed}, types = { {name: types[name] for name in names} })"
 
     count = 0
     for folder in sorted(landing.glob("*/order_lines")):
         paths = sorted(folder.glob("part-*"))
-        every = rows(folder / f"part-*{paths[0].suffix}")
         day = "left(cast(ordered_at as varchar), 10)"
         target = held / folder.relative_to(landing) / "last.parquet"
         target.parent.mkdir(parents=True)
         with duckdb.connect() as connection:
             connection.execute("set enable_progress_bar = false; set timezone = 'UTC'")
-            (last,) = connection.execute(f"select max({day}) from {every}").fetchone()
+            (last,) = connection.execute(f"select max({day}) from {rows(paths)}").fetchone()
             (found,) = connection.execute(
-                f"copy (select * from {every} where {day} = '{last}') to '{target}'"
+                f"copy (select * from {rows(paths)} where {day} = '{last}') to '{target}'"
             ).fetchone()
             for path in paths:
                 rest = path.with_name(f".{path.stem}.parquet")
-                connection.execute(f"copy (select * from {rows(path)} where {day} <> '{last}') to '{rest}'")
+                connection.execute(f"copy (select * from {rows([path])} where {day} <> '{last}') to '{rest}'")
                 path.unlink()
                 rest.replace(path.with_suffix(".parquet"))
         count += found
@@ -132,6 +130,7 @@ def where_it_goes(root: Path) -> tuple[dict[str, float], dict[str, float]]:
 
 def measure(million: float, folder: Path) -> dict[str, Any]:
     """Simulate, refresh, let one more day of order lines arrive, refresh again, and look at one size."""
+    from benchmarks.loading import home_at
     from benchmarks.marts import FLOOR
 
     root = folder / f"home{million:g}"
@@ -140,7 +139,10 @@ def measure(million: float, folder: Path) -> dict[str, Any]:
     size = ["--customers", customers, "--months", str(MONTHS), "--seed", "1", "--out", root]
     subprocess.run([regulars, "simulate", *size], check=True, stdout=subprocess.DEVNULL)
     held = folder / "held"
-    day_lines = hold_back_the_last_day(root / "landing", held)
+    # A home of its own: the measured one parses the project itself.
+    _, _, tables = home_at(folder / "contract")
+    types = {column.name: column.stored_type for column in tables["canonical", "order_lines"].columns}
+    day_lines = hold_back_the_last_day(root / "landing", held, types)
     landed = folder_size(root / "landing")
     seconds, gibibytes = refresh(regulars, root)
     kinds, models = where_it_goes(root)

@@ -34,7 +34,7 @@ copy (
 """
 
 
-def home_at(folder: str):
+def home_at(folder: str | Path):
     """The benchmark's home, prepared, and what loading needs of it."""
     from orchestration import dbt
     from orchestration.contract import tables
