@@ -66,6 +66,15 @@
   {{ return(adapter.dispatch('replace_changed')(arguments.target_relation, arguments.temp_relation, arguments.dest_columns, changed)) }}
 {% endmacro %}
 
+{% macro changed_by_refresh(relation) %}
+  {# meta.changed of an incremental model within a refresh that goes on with a whole build; none: any row may be new. #}
+  {%- if not execute or not env_var('REGULARS_REFRESH', '') or relation.identifier is not defined or built_relation('int_built_run') is none -%}
+    {%- do return(none) -%}
+  {%- endif -%}
+  {%- set node = graph.nodes.get('model.' ~ project_name ~ '.' ~ relation.identifier) -%}
+  {%- do return(node.config.meta.changed if node and node.config.materialized == 'incremental' else none) -%}
+{% endmacro %}
+
 {% materialization narrowed, adapter='duckdb' %}
   {# What changed, as a table; a view of everything where all is built anew. #}
   {%- set kind = 'table' if is_built() else 'view' -%}
@@ -78,8 +87,8 @@
 {% endmaterialization %}
 
 {% macro built_product_columns() %}
-  {# What order lines, and what customers bought first, take from products. #}
-  {%- do return(['product_id', 'landed_unit_cost_amount', 'foreign_currency', 'margin_rate', 'category']) -%}
+  {# What order lines, what customers bought first and their assortment take from products. #}
+  {%- do return(['product_id', 'landed_unit_cost_amount', 'foreign_currency', 'margin_rate', 'department', 'category', 'brand']) -%}
 {% endmacro %}
 
 {% macro files_of_orders(rows, orders, loads) %}
@@ -108,9 +117,9 @@
   {%- endif -%}
 {% endmacro %}
 
-{% macro only_changed_customers(rows) %}
+{% macro only_changed_customers(rows, changed='int_changed_customers') %}
   {# A join that leaves those customers' rows whom this refresh has to look at again. #}
-  {%- set changed_customers = ref('int_changed_customers') -%}
+  {%- set changed_customers = ref(changed) -%}
   {%- if is_built() -%}
     inner join {{ changed_customers }} as changed_customers
         on {{ rows }}.customer_key = changed_customers.customer_key
@@ -130,7 +139,8 @@ from {{ ref('int_customer_identity') }}
 {% macro after_all_is_made() %}
   {#- Lets a model of what the build was made of wait for every incremental model. -#}
   {%- for model in ['int_order_lines__exceptions', 'int_order_lines__cancelled', 'int_order_line_totals', 'int_orders', 'int_first_orders',
-                    'int_customer_order_days'] -%}
+                    'int_customer_order_days', 'int_customer_purchases', 'int_customer_orders', 'int_customer_assortment',
+                    'int_customer_months', 'int_clv_month_histories'] -%}
     {%- do ref(model) -%}
   {%- endfor -%}
 {% endmacro %}

@@ -28,6 +28,14 @@
     group by customer_key{{ ", " ~ per if per }}
 {%- endmacro %}
 
+{% macro told_month_ends() -%}
+    {#- The last complete month-ends, that moves between value tiers are told for. -#}
+    select month_end_date
+    from {{ ref('int_months') }}
+    where is_complete
+    qualify row_number() over (order by month_end_date desc) <= {{ var('value_tier_month_ends') }}
+{%- endmacro %}
+
 {% macro clv_segment() %}
   {#- Segment that lifetime value is fitted for besides all: `clv_segment` names it. What calls itself `all` is nobody's. -#}
   {%- set choice = var('clv_segment') -%}

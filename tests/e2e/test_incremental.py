@@ -140,6 +140,10 @@ def test_thresholds_of_marts_leave_the_build_and_rules_of_lines_do_not(home, new
     home.settings("publish_source_customer_ids: true\nvars: {at_risk_overdue_ratio: 2}\n")
     assert home.refresh_here().exit == 0
     assert not made_anew(home) and not changed_orders(home)
+    home.settings("publish_source_customer_ids: true\nvars: {window_months: 1, value_tier_month_ends: 1}\n")
+    assert home.refresh_here().exit == 0
+    assert not made_anew(home) and not changed_orders(home)
+    assert_as_if_built_at_once(home, new_place)
     home.settings("publish_source_customer_ids: true\nvars: {default_margin_rate: 0.4}\n")
     assert home.refresh_here().exit == 0
     assert made_anew(home)
@@ -150,6 +154,31 @@ def test_thresholds_of_marts_leave_the_build_and_rules_of_lines_do_not(home, new
     home.land("web/_source.yml", "time_zone: Asia/Tokyo\n")
     assert home.refresh_here().exit == 0
     assert made_anew(home)
+
+
+@pytest.mark.prove
+def test_what_lies_in_the_trailing_window_and_in_months_that_are_over_moves_with_the_day(home, new_place):
+    """A year on, January has left the window and other months are told; back; and a crash on the way there."""
+    for as_of in ("2025-02-06", "2024-02-29"):
+        assert home.refresh_here(as_of=as_of).exit == 0
+        assert not made_anew(home)
+        assert_as_if_built_at_once(home, new_place, as_of=as_of)
+    with as_if_it_died(home):
+        assert home.refresh_here(as_of="2025-02-06").exit == 0
+    assert home.refresh_here(as_of="2024-02-29").exit == 0
+    assert not made_anew(home)
+    assert_as_if_built_at_once(home, new_place, as_of="2024-02-29")
+
+
+@pytest.mark.prove
+def test_a_product_that_is_told_differently_is_looked_up_again(home, new_place):
+    home.land(
+        "shop/products.csv",
+        FILES["products.csv"].replace("pot,ware", "pot,china").replace("_amount\n", "_amount\nacorn,nuts,1\n"),
+    )
+    assert home.refresh_here().exit == 0
+    assert not made_anew(home) and changed_orders(home) == {"a2", "b2"}
+    assert_as_if_built_at_once(home, new_place)
 
 
 @pytest.mark.prove

@@ -33,6 +33,7 @@ def test_vars_macros_and_keys_that_lines_rest_on_count_and_others_do_not(parsed,
     plain = rules()
     assert rules("vars: {at_risk_overdue_ratio: 2}\n") == plain
     assert rules("keep_versions: 5\n") == plain
+    assert rules("vars: {window_months: 6, value_tier_month_ends: 2}\n") == plain
     assert rules("vars: {default_margin_rate: 0.4}\n") != plain
     assert rules("vars: {amount_tolerance: 1}\n") != plain
     assert rules("vars: {quantity_limit: 50}\n") != plain

@@ -31,7 +31,12 @@ def templates():
     sources = {name: (PROJECT / "macros" / f"{name}.sql").read_text() for name in ("generic_tests", "expressions")}
     return {
         "tests": environment.from_string(
-            sources["generic_tests"], globals={"quick_hash": lambda columns: f"hash({', '.join(columns)})"}
+            sources["generic_tests"],
+            globals={
+                "quick_hash": lambda columns: f"hash({', '.join(columns)})",
+                "changed_by_refresh": lambda relation: {"fresh": ["a"]} if relation == "replaced" else None,
+                "built_relation": lambda name: "(select 2 as a)",
+            },
         ).module,
         "expressions": environment.from_string(
             sources["expressions"],
@@ -58,6 +63,16 @@ def test_keyed_by(templates):
     lenient = templates["tests"].test_keyed_by("relation", columns=["a", "b"], may_be_null=["b"])
     assert rows(lenient, (1, None), (1, 2), columns="a, b") == []
     assert rows(lenient, (1, None), (1, None), columns="a, b") == [(1, None, 2)]
+
+
+def test_keyed_by_after_a_refresh_holds_fresh_rows_against_all(templates):
+    """Rows with a = 2 are fresh; what was there before was found to differ when it came."""
+    query = templates["tests"].test_keyed_by("replaced", columns=["b"]).replace("from replaced", "from relation")
+    assert rows(query, (1, 1), (2, 2), columns="a, b") == []
+    assert rows(query, (1, 1), (2, 1), columns="a, b") == [(1, 2)]
+    assert rows(query, (2, 1), (2, 1), columns="a, b") == [(1, 2)]
+    assert rows(query, (1, 1), (1, 1), columns="a, b") == []
+    assert rows(query, (1, None), (2, 1), columns="a, b") == [(None, 1)]
 
 
 def test_within(templates):

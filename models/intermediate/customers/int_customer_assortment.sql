@@ -1,9 +1,14 @@
 -- Grain: one customer and department, category and brand they bought in the trailing window; NULL where no product tells.
+{{ config(
+    materialized='incremental', incremental_strategy='replace_changed',
+    meta={'changed': {'int_changed_window_customers': ['customer_key']}}
+) }}
 with
 
 lines as (
     select order_lines.*
     from {{ ref('int_order_lines') }} as order_lines
+    {{ only_changed_customers('order_lines', 'int_changed_window_customers') }}
     where
         order_lines.is_known_customer
         and order_lines.order_date <= {{ as_of_date() }}

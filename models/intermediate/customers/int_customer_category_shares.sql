@@ -1,7 +1,5 @@
 -- Grain: one customer and one of the most bought categories: share of their spend in the trailing window.
--- A category with more returned than bought counts as nothing. A view: the assortment is stored, shares are a division.
-{{ config(materialized='view') }}
-
+-- A category with more returned than bought counts as nothing.
 with
 
 kinds as (

@@ -1,16 +1,21 @@
 -- Grain: one customer with an order in the trailing window: how they order.
 -- The place, day and means of most of their orders; of equals the one with larger sales, then the first by its code.
+{{ config(
+    materialized='incremental', incremental_strategy='replace_changed',
+    meta={'changed': {'int_changed_window_customers': ['customer_key']}}
+) }}
 with
 
 orders as (
     select
-        *,
-        {{ iso_weekday('order_date') }} as weekday
-    from {{ ref('int_orders') }}
+        orders.*,
+        {{ iso_weekday('orders.order_date') }} as weekday
+    from {{ ref('int_orders') }} as orders
+    {{ only_changed_customers('orders', 'int_changed_window_customers') }}
     where
-        customer_key is not null
-        and not is_return_only
-        and order_date > {{ add_months(as_of_date(), -var('window_months')) }}
+        orders.customer_key is not null
+        and not orders.is_return_only
+        and orders.order_date > {{ add_months(as_of_date(), -var('window_months')) }}
 ),
 
 totals as (

@@ -122,7 +122,8 @@ ranked as (
     select
         customer_id,
         100 * percent_rank() over (order by repeat_count asc) as repeat_score,
-        {{ meets_cutoff('repeat_count', var('loyalty_repeat_cutoff')) }} as is_repeating
+        -- Where most, or all, came once, the cut-off is 0: nobody repeats by that, nor would who did not come at all.
+        repeat_count > 0 and {{ meets_cutoff('repeat_count', var('loyalty_repeat_cutoff')) }} as is_repeating
     from purchases
     where window_order_count > 0
 ),
