@@ -84,7 +84,7 @@
   {%- endif %}
   {%- for relation, keys in (changed or {}).items() %}
   delete from {{ target }} as target using (select distinct {{ keys | join(', ') }} from {{ ref(relation) }}) as changed
-  where {% for key in keys %}{{ 'and ' if not loop.first }}target.{{ key }} = changed.{{ key }} {% endfor %};
+  where {{ same_keys('target', 'changed', keys) }};
   {%- endfor %}
   insert into {{ target }} ({{ names }}) select {{ names }} from {{ fresh }};
 {% endmacro %}

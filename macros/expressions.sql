@@ -5,6 +5,16 @@
   (select as_of_date from {{ ref('int_as_of_date') }})
 {%- endmacro %}
 
+{% macro window_start_date() %}
+  {#- The day after which the trailing window begins. -#}
+  {{ add_months(as_of_date(), -var('window_months')) }}
+{%- endmacro %}
+
+{% macro same_keys(one, other, keys) %}
+  {#- Whether two relations' rows carry the same keys. -#}
+  {%- for key in keys %}{{ ' and ' if not loop.first }}{{ one }}.{{ key }} = {{ other }}.{{ key }}{% endfor -%}
+{%- endmacro %}
+
 {% macro local_date(instant, zone) %}
   {#- Local day of an instant in a zone; NULL stays NULL. -#}
   cast({{ to_local(instant, zone) }} as date)

@@ -16,7 +16,7 @@ where
         from {{ model }} as target
         where exists (
             select 1 from {{ built_relation(relation) }} as changed
-            where {% for key in keys %}{{ 'and ' if not loop.first }}target.{{ key }} = changed.{{ key }} {% endfor %}
+            where {{ same_keys('target', 'changed', keys) }}
         )
         {%- endfor %}
         {%- else %}

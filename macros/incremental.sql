@@ -91,11 +91,18 @@
   {%- do return(['product_id', 'landed_unit_cost_amount', 'foreign_currency', 'margin_rate', 'department', 'category', 'brand']) -%}
 {% endmacro %}
 
+{% macro listed_files(query) %}
+  {# Landed contents that a query tells; none where all is built anew. #}
+  {%- do return(run_query(query).columns[0].values() if is_built() else []) -%}
+{% endmacro %}
+
+{% macro only_files(files) -%}
+  {#- Spelt out, so that the other files are not opened: a join would read all their columns first. -#}
+  _file_id in ({{ files | join(', ') or 'null' }})
+{%- endmacro %}
+
 {% macro files_of_orders(rows, orders, loads) %}
   {# Landed contents among `rows` that hold a row of these orders, or are among these loads; none where all is built anew. #}
-  {%- if not is_built() -%}
-    {%- do return([]) -%}
-  {%- endif -%}
   {%- set query -%}
     select _file_id from {{ loads }}
     union
@@ -105,7 +112,7 @@
         on incoming.source_system = orders.source_system and incoming.order_id = orders.order_id
     order by _file_id
   {%- endset -%}
-  {%- do return(run_query(query).columns[0].values()) -%}
+  {%- do return(listed_files(query)) -%}
 {% endmacro %}
 
 {% macro only_changed_orders(rows) %}

@@ -29,6 +29,10 @@ def templates():
 
     environment = jinja2.Environment(extensions=[Test, "jinja2.ext.do"], autoescape=False)
     sources = {name: (PROJECT / "macros" / f"{name}.sql").read_text() for name in ("generic_tests", "expressions")}
+    expressions = environment.from_string(
+        sources["expressions"],
+        globals={"quantile_over": lambda value, share, over: f"quantile_cont({value}, {share}) over ({over})"},
+    ).module
     return {
         "tests": environment.from_string(
             sources["generic_tests"],
@@ -36,12 +40,10 @@ def templates():
                 "quick_hash": lambda columns: f"hash({', '.join(columns)})",
                 "changed_by_refresh": lambda relation: {"fresh": ["a"]} if relation == "replaced" else None,
                 "built_relation": lambda name: "(select 2 as a)",
+                "same_keys": expressions.same_keys,
             },
         ).module,
-        "expressions": environment.from_string(
-            sources["expressions"],
-            globals={"quantile_over": lambda value, share, over: f"quantile_cont({value}, {share}) over ({over})"},
-        ).module,
+        "expressions": expressions,
     }
 
 

@@ -7,5 +7,5 @@ select
     run_id,
     basis,
     {{ as_of_date() }} as as_of_date,
-    {{ add_months(as_of_date(), -var('window_months')) }} as window_start_date
+    {{ window_start_date() }} as window_start_date
 from {{ source('control', 'run') }}

@@ -4,20 +4,9 @@ with
 month_ends as (
     {{ told_month_ends() }}
 )
-{%- if is_built() %},
+{%- if is_built() %}
 
-built as (
-    select distinct month_end_date
-    from {{ as_built('int_clv_month_histories') }}
-)
-
-select coalesce(month_ends.month_end_date, built.month_end_date) as month_end_date
-from month_ends
-full join built
-    on month_ends.month_end_date = built.month_end_date
-where
-    month_ends.month_end_date is null
-    or built.month_end_date is null
+{{ differing('month_ends', 'int_clv_month_histories', ['month_end_date']) }}
 {%- else %}
 
 select month_end_date from month_ends

@@ -1,6 +1,6 @@
 -- Grain: one customer whose trailing window may differ from the build's: made again, or its first days have moved.
 {%- set days = ref('int_customer_days') %}
-{%- set start = add_months(as_of_date(), -var('window_months')) %}
+{%- set start = window_start_date() %}
 with
 
 run as (

@@ -10,8 +10,7 @@ incoming as (
     select *
     from {{ unioned }}
     {%- if is_built() %}
-    -- Spelt out, so that the other files are not opened: a join would read all their columns first.
-    where _file_id in ({{ files | join(', ') or 'null' }})
+    where {{ only_files(files) }}
     {%- endif %}
 )
 {%- if is_built() %}

@@ -12,7 +12,7 @@ lines as (
     where
         order_lines.is_known_customer
         and order_lines.order_date <= {{ as_of_date() }}
-        and order_lines.order_date > {{ add_months(as_of_date(), -var('window_months')) }}
+        and order_lines.order_date > {{ window_start_date() }}
 ),
 
 products as (

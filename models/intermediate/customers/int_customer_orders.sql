@@ -15,7 +15,7 @@ orders as (
     where
         orders.customer_key is not null
         and not orders.is_return_only
-        and orders.order_date > {{ add_months(as_of_date(), -var('window_months')) }}
+        and orders.order_date > {{ window_start_date() }}
 ),
 
 totals as (

@@ -14,7 +14,7 @@ days as (
 flagged as (
     select
         *,
-        activity_date > {{ add_months(as_of_date(), -var('window_months')) }} as is_in_window
+        activity_date > {{ window_start_date() }} as is_in_window
     from days
 )
 

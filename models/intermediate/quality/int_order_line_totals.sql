@@ -5,14 +5,13 @@
     meta={'changed': {'int_changed_files': ['_file_id']}}
 ) }}
 {%- set changed_files = ref('int_changed_files') %}
-{%- set files = run_query('select _file_id from ' ~ changed_files ~ ' order by _file_id').columns[0].values() if is_built() else [] %}
+{%- set files = listed_files('select _file_id from ' ~ changed_files ~ ' order by _file_id') %}
 with
 
 incoming as (
     select * from {{ ref('int_order_lines__unioned') }}
     {%- if is_built() %}
-    -- Spelt out, so that the other files are not opened.
-    where _file_id in ({{ files | join(', ') or 'null' }})
+    where {{ only_files(files) }}
     {%- endif %}
 ),
 

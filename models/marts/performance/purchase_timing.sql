@@ -11,7 +11,7 @@ orders as (
     from {{ ref('int_orders') }} as int_orders
     where
         not int_orders.is_return_only
-        and int_orders.order_date > {{ add_months(as_of_date(), -var('window_months')) }}
+        and int_orders.order_date > {{ window_start_date() }}
 ),
 
 segments as (

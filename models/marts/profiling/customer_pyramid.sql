@@ -24,7 +24,7 @@ periods as (
     select
         customer_key,
         'trailing_12m' as period_type,
-        {{ add_days(add_months(as_of_date(), -var('window_months')), 1) }} as period_start_date,
+        {{ add_days(window_start_date(), 1) }} as period_start_date,
         {{ as_of_date() }} as period_end_date,
         window_order_count as order_count,
         window_net_sales_amount as net_sales_amount
