@@ -96,9 +96,9 @@
   {%- do return(run_query(query).columns[0].values() if is_built() else []) -%}
 {% endmacro %}
 
-{% macro only_files(files) -%}
+{% macro only_files(files, rows=none) -%}
   {#- Spelt out, so that the other files are not opened: a join would read all their columns first. -#}
-  _file_id in ({{ files | join(', ') or 'null' }})
+  {{ rows ~ '.' if rows }}_file_id in ({{ files | join(', ') or 'null' }})
 {%- endmacro %}
 
 {% macro files_of_orders(rows, orders, loads) %}
@@ -133,6 +133,60 @@
   {%- endif -%}
 {% endmacro %}
 
+{% macro changed_rows(entity, built, rate_day=none) %}
+  {# Landed rows of an entity that count now and are not in the table that was built of it, or the other way round; and those that
+     are made of something else by now: whose the customer number is, or the exchange rate of `rate_day`, a column of that table.
+     Told from the table itself, so that nothing a crash left half made is missed. #}
+  {%- set customers = ref('int_changed_customer_numbers') -%}
+  {%- set rates = ref('int_changed_rates') -%}
+with
+
+accepted as (
+    {{ accepted_rows(entity) }}
+)
+{%- if is_built() %},
+
+built as (
+    select
+        _file_id,
+        _file_row,
+        {{ rate_day ~ ',' if rate_day }}
+        customer_key
+    from {{ as_built(built) }}
+)
+
+select
+    accepted._file_id,
+    accepted._file_row
+from accepted
+left join built
+    on {{ same_keys('accepted', 'built', ['_file_id', '_file_row']) }}
+where built._file_row is null
+
+union
+
+select
+    built._file_id,
+    built._file_row
+from built
+left join accepted
+    on {{ same_keys('built', 'accepted', ['_file_id', '_file_row']) }}
+where
+    accepted._file_row is null
+    or built.customer_key in (select customers.customer_key from {{ customers }} as customers)
+    {%- if rate_day %}
+    or built.{{ rate_day }} in (select rates.rate_date from {{ rates }} as rates)
+    {%- endif %}
+{%- else %}
+
+select
+    _file_id,
+    _file_row
+from accepted
+where false
+{%- endif %}
+{% endmacro %}
+
 {% macro customers_as_known() %}
   {#- Whose each customer number is, and whether they are known by the as-of date: what orders take from identity. -#}
 select
@@ -147,7 +201,9 @@ from {{ ref('int_customer_identity') }}
   {#- Lets a model of what the build was made of wait for every incremental model. -#}
   {%- for model in ['int_order_lines__exceptions', 'int_order_lines__cancelled', 'int_order_line_totals', 'int_orders', 'int_first_orders',
                     'int_customer_order_days', 'int_customer_purchases', 'int_customer_orders', 'int_customer_assortment',
-                    'int_customer_months', 'int_clv_month_histories'] -%}
+                    'int_customer_preferences', 'int_customer_category_shares', 'int_customer_month_ends',
+                    'int_customer_months', 'int_clv_month_histories',
+                    'int_web_sessions', 'int_survey_responses', 'int_loyalty_transactions'] -%}
     {%- do ref(model) -%}
   {%- endfor -%}
 {% endmacro %}

@@ -34,12 +34,36 @@
     end
 {%- endmacro %}
 
-{% macro lifecycle_stage(is_lapse_long, is_risk_long, churn_probability, order_day_number, is_won_back) %}
+{% macro complete_month_ends() %}
+  {#- Month-ends that stages are told for, and whether it is known who stayed away afterwards. -#}
+    select
+        month_end_date,
+        {{ add_days('month_end_date', var('churn_horizon_days')) }} <= {{ as_of_date() }} as is_outcome_known
+    from {{ ref('int_months') }}
+    where is_complete
+{%- endmacro %}
+
+{% macro stands_at(order_days, day) %}
+  {#- Whether an order-day is a customer's latest on a day. -#}
+  {{ order_days }}.order_date <= {{ day }}
+            and {{ day }} < coalesce({{ order_days }}.next_order_date, {{ add_days(as_of_date(), 1) }})
+{%- endmacro %}
+
+{% macro lifecycle_rules() %}
+  {#- What customers at month-ends are judged by, as text: where it differs, they are judged again. -#}
+  {%- set rules = [] -%}
+  {%- for name in ['gap_prior_weight', 'churn_ratio_edges', 'churn_gap_edges', 'churn_horizon_days', 'lapsed_overdue_ratio', 'at_risk_overdue_ratio'] -%}
+    {%- do rules.append(name ~ ' ' ~ var(name)) -%}
+  {%- endfor -%}
+  {%- do return(rules | join(', ')) -%}
+{% endmacro %}
+
+{% macro lifecycle_stage(is_lapse_long, is_risk_long, churn_probability, is_first_order_day, is_won_back) %}
   {#- Stage of a customer with an order; whoever has none is a prospect. -#}
   case
         when {{ is_lapse_long }} and coalesce({{ churn_probability }} >= {{ var('lapsed_churn_probability') }}, true) then 'lapsed'
         when {{ is_risk_long }} then 'at_risk'
-        when {{ order_day_number }} = 1 then 'new'
+        when {{ is_first_order_day }} then 'new'
         when {{ is_won_back }} then 'reactivated'
         else 'active'
     end

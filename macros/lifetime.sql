@@ -29,8 +29,10 @@
 {%- endmacro %}
 
 {% macro told_month_ends() -%}
-    {#- The last complete month-ends, that moves between value tiers are told for. -#}
-    select month_end_date
+    {#- The last complete month-ends, that moves between value tiers are told for, and the day that their window begins after. -#}
+    select
+        month_end_date,
+        {{ add_months('month_end_date', -var('window_months')) }} as window_start_date
     from {{ ref('int_months') }}
     where is_complete
     qualify row_number() over (order by month_end_date desc) <= {{ var('value_tier_month_ends') }}

@@ -20,7 +20,17 @@ from regulars.settings import SourceSettings
 # What decides what is replaced: dbt does not know it as an ancestor of the models that it replaces.
 MECHANISM = {"incremental", "engine", "materializations"}
 # Vars that rows tell of: what a change of them makes different is found in SQL (see models/intermediate/changes).
-COMPARED = {"window_months", "value_tier_month_ends"}
+COMPARED = {
+    "window_months",
+    "value_tier_month_ends",
+    "default_gap_days",
+    "gap_prior_weight",
+    "churn_ratio_edges",
+    "churn_gap_edges",
+    "churn_horizon_days",
+    "lapsed_overdue_ratio",
+    "at_risk_overdue_ratio",
+}
 
 
 @dataclass(frozen=True)

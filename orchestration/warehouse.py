@@ -26,7 +26,14 @@ MARTS = "warehouse"
 # dictionary that queries can use: writing takes half as long again, reading twice as long.
 STORAGE_VERSION = "v1.3.0"
 # Tables beside the marts that go on with what they hold: a build without them is none.
-FACTS = ("core.int_order_lines", "core.int_orders", "core.int_customer_months")
+FACTS = (
+    "core.int_order_lines",
+    "core.int_orders",
+    "core.int_customer_months",
+    "core.int_web_sessions",
+    "core.int_survey_responses",
+    "core.int_loyalty_transactions",
+)
 
 
 def attach_marts(connection: duckdb.DuckDBPyConnection, marts: Path, read_only: bool = False) -> None:

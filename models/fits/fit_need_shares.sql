@@ -2,8 +2,19 @@
 -- Customers are sampled by their pseudonym, which is random and the same on every run.
 with
 
+-- Of equally frequent categories the first by its name.
+categories as (
+    select category
+    from {{ ref('int_customer_category_shares') }}
+    group by category
+    qualify row_number() over (order by count(*) desc, category asc) <= {{ var('need_category_count') }}
+),
+
 shares as (
-    select * from {{ ref('int_customer_category_shares') }}
+    select category_shares.*
+    from {{ ref('int_customer_category_shares') }} as category_shares
+    inner join categories
+        on category_shares.category = categories.category
 ),
 
 spenders as (

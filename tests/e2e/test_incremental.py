@@ -15,6 +15,9 @@ from orchestration.warehouse import attach_marts
 pytestmark = pytest.mark.e2e
 
 LINES = "order_id,ordered_at,customer_id,product_id,quantity,unit_price\n"
+SESSIONS = "session_id,visitor_id,started_at,customer_id,page_view_count\n"
+RESPONSES = "response_id,customer_id,responded_at,survey,metric,score,scale_min,scale_max\n"
+BOOKINGS = "transaction_id,customer_id,occurred_at,account,event,points\n"
 FILES = {
     "order_lines/january.csv": LINES
     + "a1,2024-01-05 10:00:00,ann,tea,1,4.00\na2,2024-01-20 10:00:00,ben,pot,1,30.00\n"
@@ -25,6 +28,12 @@ FILES = {
     + "m1,2024-02-07 10:00:00,ben,tea,100,4.00\na2,2024-02-08 10:00:00,ben,tea,1,4.00\n",
     "products.csv": "product_id,category,unit_cost_amount\ntea,drinks,1.50\npot,ware,12.00\n",
     "customers.csv": "customer_id,acquisition_channel\nann,web\nben,friend\n",
+    "web_sessions/january.csv": SESSIONS
+    + "s1,v1,2024-01-04 09:00:00,ann,3\ns2,v2,2024-01-06 09:00:00,,1\ns3,v1,2024-02-04 09:00:00,ann,2\n",
+    "survey_responses/january.csv": RESPONSES
+    + "r1,ann,2024-01-10 09:00:00,yearly,nps,9,0,10\nr2,,2024-02-10 09:00:00,yearly,nps,3,0,10\n",
+    "loyalty_transactions/january.csv": BOOKINGS
+    + "t1,ann,2024-01-05 10:00:00,points,earn,4\nt2,ben,2024-01-20 10:00:00,points,earn,30\n",
 }
 
 
@@ -63,6 +72,12 @@ def changed_orders(place: Place) -> set[str]:
     return {row[0] for row in build(place, "select order_id from restricted.int_changed_orders")}
 
 
+def changed_events(place: Place) -> dict[str, int]:
+    """Landed rows of sessions, answers and bookings that were replaced, by table."""
+    tables = ("web_sessions", "survey_responses", "loyalty_transactions")
+    return {name: build(place, f"select count(*) from restricted.int_changed_{name}")[0][0] for name in tables}
+
+
 def made_anew(place: Place) -> bool:
     """Whether the last refresh began from nothing."""
     found = build(place, "select count(*) from duckdb_views() where view_name = 'int_order_lines__changed'")
@@ -95,6 +110,22 @@ def test_only_orders_of_files_that_came_or_went_are_made_again(home, new_place):
     assert not made_anew(home)
     assert changed_orders(home) == {"c1", "a3", "m1", "m2", "a2"}
     assert home.query("select count(distinct customer_id) from core.fct_orders where order_id = 'a3'") == [(1,)]
+    assert set(changed_events(home).values()) == {0}
+    assert_as_if_built_at_once(home, new_place)
+
+
+def test_only_events_that_came_or_went_are_made_again(home, new_place):
+    # A new session and a later telling of an old one; an answer that goes; nothing of points.
+    home.land(
+        "shop/web_sessions/later.csv",
+        SESSIONS + "s4,v3,2024-02-05 09:00:00,ben,5\ns2,v2,2024-01-06 09:00:00,ben,1\n",
+    )
+    home.land("shop/survey_responses/january.csv", FILES["survey_responses/january.csv"].rsplit("r2", 1)[0])
+    assert home.refresh_here().exit == 0
+    assert not made_anew(home)
+    # A file that is corrected is another content: r1 is replaced too.
+    assert changed_events(home) == {"web_sessions": 3, "survey_responses": 3, "loyalty_transactions": 0}
+    assert home.query("select count(*), count(customer_id) from core.fct_web_sessions") == [(4, 4)]
     assert_as_if_built_at_once(home, new_place)
 
 
@@ -179,6 +210,34 @@ def test_a_product_that_is_told_differently_is_looked_up_again(home, new_place):
     assert home.refresh_here().exit == 0
     assert not made_anew(home) and changed_orders(home) == {"a2", "b2"}
     assert_as_if_built_at_once(home, new_place)
+
+
+@pytest.mark.prove
+def test_bookings_are_converted_again_where_their_rate_is_another(new_place):
+    """Forward, and back after a crash on the way."""
+    place = new_place("rates")
+    rates = "rate_date,currency,rate\n2024-01-05,USD,{}\n2024-01-20,USD,0.9\n2024-01-25,USD,0.9\n"
+    place.settings("reporting_currency: EUR\n")
+    place.land("shop/_source.yml", "currency: USD\n")
+    place.land("shop/order_lines.csv", LINES + "a1,2024-01-25 10:00:00,ann,tea,1,4.00\n")
+    place.land(
+        "shop/loyalty_transactions.csv",
+        "transaction_id,customer_id,occurred_at,account,event,amount\n"
+        "t1,ann,2024-01-05 10:00:00,stored_value,top_up,10\nt2,ann,2024-01-20 10:00:00,stored_value,top_up,10\n",
+    )
+    place.land("shop/exchange_rates.csv", rates.format("0.8"))
+    assert place.refresh_here().exit == 0
+    place.land("shop/exchange_rates.csv", rates.format("0.7"))
+    assert place.refresh_here().exit == 0
+    assert not made_anew(place) and changed_events(place)["loyalty_transactions"] == 1
+    assert place.query("select sum(amount) from core.fct_loyalty_transactions") == [(16,)]
+    with as_if_it_died(place):
+        place.land("shop/exchange_rates.csv", rates.format("0.6"))
+        assert place.refresh_here().exit == 0
+    place.land("shop/exchange_rates.csv", rates.format("0.7"))
+    assert place.refresh_here().exit == 0
+    assert not made_anew(place)
+    assert_as_if_built_at_once(place, new_place)
 
 
 @pytest.mark.prove

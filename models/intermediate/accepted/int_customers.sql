@@ -1,5 +1,44 @@
 -- Grain: one customer record of one source system, as known on the as-of date.
--- Holds personal data: stays in the restricted schema.
-select *
+-- What it tells of the customer; names and addresses stay where they came in (int_customer_history). Restricted, for the birthday.
+select
+    source_system,
+    id_scope,
+    time_zone,
+    customer_id,
+    updated_at,
+    city,
+    region,
+    country,
+    birth_date,
+    age_band,
+    gender,
+    marital_status,
+    income_band,
+    occupation,
+    job_title,
+    industry,
+    education,
+    religion,
+    household_id,
+    household_size,
+    has_children,
+    home_ownership,
+    dwelling_type,
+    lifestyle,
+    personality,
+    interests,
+    risk_attitude,
+    purchase_motive,
+    stated_needs,
+    registered_at,
+    acquisition_channel,
+    acquisition_campaign_id,
+    acquisition_cost_amount,
+    referrer_customer_id,
+    is_member,
+    email_consent,
+    sms_consent,
+    phone_consent,
+    is_deleted
 from {{ ref('int_customer_history') }}
 where {{ is_valid_on(as_of_date()) }}

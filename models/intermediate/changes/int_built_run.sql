@@ -4,8 +4,11 @@
 -- depends_on: {{ ref('int_built_rates') }}
 -- depends_on: {{ ref('int_built_customers') }}
 select
-    run_id,
-    basis,
+    run.run_id,
+    run.basis,
     {{ as_of_date() }} as as_of_date,
-    {{ window_start_date() }} as window_start_date
-from {{ source('control', 'run') }}
+    {{ window_start_date() }} as window_start_date,
+    usual.usual_gap_days,
+    '{{ lifecycle_rules() }}' as lifecycle_rules
+from {{ source('control', 'run') }} as run
+cross join {{ ref('int_usual_gap') }} as usual

@@ -2,8 +2,8 @@
 -- Because its landed rows changed, a product's cost, an exchange rate, whose a customer number is, or the as-of date.
 {%- set landed = ref('int_changed_orders__landed') %}
 {%- set products = ref('int_products') %}
-{%- set rates = ref('int_exchange_rates') %}
-{%- set known = customers_as_known() %}
+{%- set rates = ref('int_changed_rates') %}
+{%- set customers = ref('int_changed_customer_numbers') %}
 {%- set as_of = as_of_date() %}
 with
 
@@ -34,15 +34,11 @@ changed_products as (
 ),
 
 changed_rates as (
-    {{ differing(rates, 'int_built_rates', ['currency', 'rate_date', 'rate']) }}
-),
-
-known_customers as (
-    {{ known }}
+    select rate_date from {{ rates }}
 ),
 
 changed_customers as (
-    {{ differing('known_customers', 'int_built_customers', ['source_system', 'source_customer_id', 'customer_key', 'is_known']) }}
+    select customer_key from {{ customers }}
 ),
 
 as_of_dates as (

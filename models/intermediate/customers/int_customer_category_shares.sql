@@ -1,5 +1,9 @@
--- Grain: one customer and one of the most bought categories: share of their spend in the trailing window.
+-- Grain: one customer and one category: share of their spend in the trailing window.
 -- A category with more returned than bought counts as nothing.
+{{ config(
+    materialized='incremental', incremental_strategy='replace_changed',
+    meta={'changed': {'int_changed_window_customers': ['customer_key']}}
+) }}
 with
 
 kinds as (
@@ -11,6 +15,13 @@ kinds as (
     where category is not null
 ),
 
+categories as (
+    select distinct
+        category_number,
+        category
+    from kinds
+),
+
 spent as (
     select
         assortment.customer_key,
@@ -19,25 +30,9 @@ spent as (
     from {{ ref('int_customer_assortment') }} as assortment
     inner join kinds
         on assortment.kind_number = kinds.kind_number
+    {{ only_changed_customers('assortment', 'int_changed_window_customers') }}
     group by assortment.customer_key, kinds.category_number
     having sum(assortment.net_sales_amount) > 0
-),
-
--- Numbers follow names: of equally frequent categories the first by its name.
-ranked as (
-    select category_number
-    from spent
-    group by category_number
-    qualify row_number() over (order by count(*) desc, category_number asc) <= {{ var('need_category_count') }}
-),
-
-categories as (
-    select distinct
-        kinds.category_number,
-        kinds.category
-    from kinds
-    inner join ranked
-        on kinds.category_number = ranked.category_number
 ),
 
 totals as (

@@ -1,7 +1,11 @@
--- Grain: one customer at the end of one complete month from their first order on, as known then.
--- A view: at many millions of customers it is only ever read in aggregate.
-{{ config(materialized='view') }}
-
+-- Grain: one customer at the end of one complete month from their first order on, as known then, and at the month-end before.
+{{ config(
+    materialized='incremental', incremental_strategy='replace_changed',
+    meta={'changed': {'int_changed_lifecycle_customers': ['customer_key'], 'int_changed_lifecycle_months': ['month_end_date']}}
+) }}
+{%- set changed_customers = ref('int_changed_lifecycle_customers') %}
+{%- set changed_months = ref('int_changed_lifecycle_months') %}
+{%- set states = ['is_first_order_day', 'overdue_band', 'gap_band', 'is_lapse_long', 'is_risk_long', 'is_won_back'] %}
 with
 
 order_days as (
@@ -13,41 +17,108 @@ usual as (
 ),
 
 month_ends as (
-    select month_end_date
-    from {{ ref('int_months') }}
-    where is_complete
+    {{ complete_month_ends() }}
 ),
+{%- if is_built() %}
+
+changed_customers as (
+    select customer_key from {{ changed_customers }}
+),
+
+changed_months as (
+    select month_end_date from {{ changed_months }}
+),
+
+-- With the month before each, where its own state stands.
+looked_at_months as (
+    select
+        month_ends.*,
+        changed_months.month_end_date is not null as is_changed
+    from month_ends
+    left join changed_months
+        on month_ends.month_end_date = changed_months.month_end_date
+    where
+        changed_months.month_end_date is not null
+        or {{ add_days(add_months(add_days('month_ends.month_end_date', 1), 1), -1) }} in (select changed_months.month_end_date from changed_months)
+),
+{%- endif %}
 
 placed as (
     select
         order_days.*,
         month_ends.month_end_date,
-        usual.usual_gap_days,
-        cast({{ dbt.datediff('order_days.order_date', 'month_ends.month_end_date', 'day') }} as integer) as silent_days,
-        case
-            when {{ add_days('month_ends.month_end_date', var('churn_horizon_days')) }} <= {{ as_of_date() }}
-                then
-                    order_days.next_order_date is null
-                    or order_days.next_order_date > {{ add_days('month_ends.month_end_date', var('churn_horizon_days')) }}
-        end as has_churned
+        month_ends.is_outcome_known,
+        true as is_changed
     from order_days
+    {%- if is_built() %}
+    inner join changed_customers
+        on order_days.customer_key = changed_customers.customer_key
+    {%- endif %}
     inner join month_ends
-        on
-            order_days.order_date <= month_ends.month_end_date
-            and month_ends.month_end_date < coalesce(order_days.next_order_date, {{ add_days(as_of_date(), 1) }})
+        on {{ stands_at('order_days', 'month_ends.month_end_date') }}
+    {%- if is_built() %}
+
+    union all
+
+    select
+        order_days.*,
+        months.month_end_date,
+        months.is_outcome_known,
+        months.is_changed
+    from order_days
+    inner join looked_at_months as months
+        on {{ stands_at('order_days', 'months.month_end_date') }}
+    where order_days.customer_key not in (select changed_customers.customer_key from changed_customers)
+    {%- endif %}
+),
+
+measured as (
+    select
+        placed.*,
+        usual.usual_gap_days,
+        cast({{ dbt.datediff('placed.order_date', 'placed.month_end_date', 'day') }} as integer) as silent_days
+    from placed
     cross join usual
+),
+
+judged as (
+    select
+        customer_key,
+        month_end_date,
+        is_changed,
+        case
+            when is_outcome_known
+                then
+                    next_order_date is null
+                    or next_order_date > {{ add_days('month_end_date', var('churn_horizon_days')) }}
+        end as has_churned,
+        order_day_number = 1 as is_first_order_day,
+        {{ overdue_band('silent_days', 'gap_count', 'median_gap_days', 'usual_gap_days') }} as overdue_band,
+        {{ gap_band('gap_count', 'median_gap_days', 'usual_gap_days') }} as gap_band,
+        {{ is_overdue('silent_days', var('lapsed_overdue_ratio'), 'gap_count', 'median_gap_days', 'usual_gap_days') }} as is_lapse_long,
+        {{ is_overdue('silent_days', var('at_risk_overdue_ratio'), 'gap_count', 'median_gap_days', 'usual_gap_days') }} as is_risk_long,
+        coalesce(
+            {{ is_overdue('gap_days', var('lapsed_overdue_ratio'), '(gap_count - 1)', 'earlier_median_gap_days', 'usual_gap_days') }}, false
+        ) as is_won_back
+    from measured
+),
+
+followed as (
+    select
+        *
+        {%- for state in states %},
+        lag({{ state }}) over (partition by customer_key order by month_end_date asc) as previous_{{ state }}
+        {%- endfor %}
+    from judged
 )
 
 select
     customer_key,
     month_end_date,
-    order_day_number,
-    has_churned,
-    {{ overdue_band('silent_days', 'gap_count', 'median_gap_days', 'usual_gap_days') }} as overdue_band,
-    {{ gap_band('gap_count', 'median_gap_days', 'usual_gap_days') }} as gap_band,
-    {{ is_overdue('silent_days', var('lapsed_overdue_ratio'), 'gap_count', 'median_gap_days', 'usual_gap_days') }} as is_lapse_long,
-    {{ is_overdue('silent_days', var('at_risk_overdue_ratio'), 'gap_count', 'median_gap_days', 'usual_gap_days') }} as is_risk_long,
-    coalesce(
-        {{ is_overdue('gap_days', var('lapsed_overdue_ratio'), '(gap_count - 1)', 'earlier_median_gap_days', 'usual_gap_days') }}, false
-    ) as is_won_back
-from placed
+    has_churned
+    {%- for state in states %},
+    {{ state }},
+    previous_{{ state }}
+    {%- endfor %}
+from followed
+where is_changed

@@ -133,19 +133,37 @@ converted as (
         on
             rated.foreign_currency = rates.currency
             and rated.rate_date = rates.rate_date
+),
+
+-- By what became of lines first: each sum with a condition of its own takes twice as long.
+added_up as (
+    select
+        source_system,
+        _file_id,
+        is_exceptional,
+        is_cancelled,
+        count(*) as row_count,
+        sum(signed_quantity) as quantity,
+        sum(gross_amount) as gross_amount,
+        sum(net_amount) as net_amount,
+        sum(rounding_amount) as rounding_amount,
+        sum(converted_net_amount) as converted_net_amount,
+        sum(converted_gross_amount) as converted_gross_amount
+    from converted
+    group by source_system, _file_id, is_exceptional, is_cancelled
 )
 
 select
     source_system,
     _file_id,
     {%- for part, condition in {'landed': 'true', 'exceptional': 'is_exceptional', 'cancelled': 'is_cancelled'}.items() %}
-    count(*) filter (where {{ condition }}) as {{ part }}_row_count,
-    coalesce(sum(signed_quantity) filter (where {{ condition }}), 0) as {{ part }}_quantity,
-    coalesce(sum(gross_amount) filter (where {{ condition }}), 0) as {{ part }}_gross_amount,
-    coalesce(sum(net_amount) filter (where {{ condition }}), 0) as {{ part }}_net_amount,
+    cast(coalesce(sum(row_count) filter (where {{ condition }}), 0) as bigint) as {{ part }}_row_count,
+    {%- for measure in ['quantity', 'gross_amount', 'net_amount'] %}
+    coalesce(sum({{ measure }}) filter (where {{ condition }}), 0) as {{ part }}_{{ measure }},
+    {%- endfor %}
     {%- endfor %}
     coalesce(sum(rounding_amount) filter (where not is_exceptional and not is_cancelled), 0) as rounding_amount,
     coalesce(sum(converted_net_amount), 0) as converted_net_amount,
     coalesce(sum(converted_gross_amount), 0) as converted_gross_amount
-from converted
+from added_up
 group by source_system, _file_id

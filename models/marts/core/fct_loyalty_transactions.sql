@@ -1,28 +1,15 @@
--- Grain: one booking on a customer's points or stored-value account, by the as-of date.
-with
-
-bookings as (
-    {{ settled_rows('loyalty_transactions') }}
-),
-
-identity as (
-    select * from {{ ref('int_customer_identity') }}
-)
-
+-- Grain: one booking on a customer's points or stored-value account, by the as-of date. Publishing makes a table of it: `stored_as`.
+{{ config(materialized='view') }}
 select
-    bookings.source_system,
-    bookings.transaction_id,
-    identity.customer_id,
-    bookings.occurred_at,
-    {{ local_date('bookings.occurred_at', 'bookings.time_zone') }} as transaction_date,
-    bookings.account,
-    bookings.event,
-    bookings.points,
-    bookings.amount,
-    bookings.order_id
-from bookings
-inner join identity
-    on
-        bookings.source_system = identity.source_system
-        and bookings.customer_id = identity.source_customer_id
-where {{ is_local_by('bookings.occurred_at', 'bookings.time_zone', as_of_date()) }}
+    source_system,
+    transaction_id,
+    customer_id,
+    occurred_at,
+    transaction_date,
+    account,
+    event,
+    points,
+    amount,
+    order_id
+from {{ ref('int_loyalty_transactions') }}
+where transaction_date <= {{ as_of_date() }}

@@ -1,31 +1,18 @@
--- Grain: one answer to one question of a survey, given by the as-of date. Comments stay in the build.
-with
-
-responses as (
-    {{ settled_rows('survey_responses') }}
-),
-
-identity as (
-    select * from {{ ref('int_customer_identity') }}
-)
-
+-- Grain: one answer to one question of a survey, by the as-of date. Publishing makes a table of it: `stored_as`.
+{{ config(materialized='view') }}
 select
-    responses.source_system,
-    responses.response_id,
-    responses.metric,
-    identity.customer_id,
-    responses.responded_at,
-    {{ local_date('responses.responded_at', 'responses.time_zone') }} as response_date,
-    responses.survey,
-    responses.score,
-    responses.scale_min,
-    responses.scale_max,
-    responses.touchpoint,
-    {{ scoped_id('responses.product_id', 'responses.id_scope') }} as product_id,
-    responses.order_id
-from responses
-left join identity
-    on
-        responses.source_system = identity.source_system
-        and responses.customer_id = identity.source_customer_id
-where {{ is_local_by('responses.responded_at', 'responses.time_zone', as_of_date()) }}
+    source_system,
+    response_id,
+    metric,
+    customer_id,
+    responded_at,
+    response_date,
+    survey,
+    score,
+    scale_min,
+    scale_max,
+    touchpoint,
+    product_id,
+    order_id
+from {{ ref('int_survey_responses') }}
+where response_date <= {{ as_of_date() }}

@@ -1,38 +1,20 @@
--- Grain: one session in the web shop or app, begun by the as-of date.
-with
-
-sessions as (
-    {{ settled_rows('web_sessions') }}
-),
-
-identity as (
-    select * from {{ ref('int_customer_identity') }}
-),
-
-identity_key as (
-    select * from {{ source('control', 'identity_key') }}
-)
-
+-- Grain: one session in the web shop or app, by the as-of date. Publishing makes a table of it: `stored_as`.
+{{ config(materialized='view') }}
 select
-    sessions.source_system,
-    sessions.session_id,
-    {{ pseudonym("identity_key.secret || '|visitor|' || sessions.source_system || '|' || sessions.visitor_id") }} as visitor_id,
-    identity.customer_id,
-    sessions.started_at,
-    {{ local_date('sessions.started_at', 'sessions.time_zone') }} as session_date,
-    sessions.duration_seconds,
-    sessions.page_view_count,
-    sessions.product_view_count,
-    sessions.cart_count,
-    sessions.source,
-    sessions.medium,
-    {{ scoped_id('sessions.campaign_id', 'sessions.id_scope') }} as campaign_id,
-    sessions.device,
-    sessions.order_id
-from sessions
-cross join identity_key
-left join identity
-    on
-        sessions.source_system = identity.source_system
-        and sessions.customer_id = identity.source_customer_id
-where {{ is_local_by('sessions.started_at', 'sessions.time_zone', as_of_date()) }}
+    source_system,
+    session_id,
+    visitor_id,
+    customer_id,
+    started_at,
+    session_date,
+    duration_seconds,
+    page_view_count,
+    product_view_count,
+    cart_count,
+    source,
+    medium,
+    campaign_id,
+    device,
+    order_id
+from {{ ref('int_web_sessions') }}
+where session_date <= {{ as_of_date() }}

@@ -43,14 +43,14 @@ tiered as (
     select
         persons.customer_key,
         dim_customers.is_member,
-        coalesce(tiers.pyramid_tier, 'none') as pyramid_tier
+        coalesce(pyramid.pyramid_tier, 'none') as pyramid_tier
     from {{ ref('int_persons') }} as persons
     inner join {{ ref('dim_customers') }} as dim_customers
         on persons.customer_id = dim_customers.customer_id
-    left join {{ ref('customer_pyramid') }} as tiers
+    left join {{ ref('customer_pyramid') }} as pyramid
         on
-            persons.customer_id = tiers.customer_id
-            and tiers.period_type = 'trailing_12m'
+            persons.customer_id = pyramid.customer_id
+            and pyramid.period_type = 'trailing_12m'
 ),
 
 -- For tiers the same.

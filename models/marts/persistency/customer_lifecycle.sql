@@ -57,7 +57,7 @@ staged as (
         measured.silent_days / measured.typical_gap_days as overdue_ratio,
         rates.churn_probability,
         rates.churn_basis,
-        {{ lifecycle_stage('measured.is_lapse_long', 'measured.is_risk_long', 'rates.churn_probability', 'measured.order_day_number',
+        {{ lifecycle_stage('measured.is_lapse_long', 'measured.is_risk_long', 'rates.churn_probability', 'measured.order_day_number = 1',
                            'measured.is_won_back') }} as lifecycle_stage
     from measured
     left join rates

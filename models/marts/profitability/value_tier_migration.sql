@@ -23,25 +23,11 @@ month_ends as (
     from histories
 ),
 
-margins as (
-    select
-        days.customer_key,
-        month_ends.month_end_date,
-        {{ sum_if_all_known('days.margin_amount') }} as margin_amount,
-        true as is_active
-    from {{ ref('int_customer_days') }} as days
-    inner join month_ends
-        on
-            days.activity_date <= month_ends.month_end_date
-            and days.activity_date > {{ add_months('month_ends.month_end_date', -var('window_months')) }}
-    group by days.customer_key, month_ends.month_end_date
-),
-
 valued as (
     select
         histories.customer_key,
         histories.month_end_date,
-        case when margins.is_active then margins.margin_amount else 0 end as current_value_amount,
+        histories.window_margin_amount as current_value_amount,
         cast(
             {{ order_day_amount('histories', 'parameters', 'clv.average_order_day_amount') }} * clv.expected_margin_rate
             * coalesce({{ alive_probability('histories', 'parameters') }}, 1) * grid.discounted_order_days
@@ -57,10 +43,6 @@ valued as (
             clv.clv_segment = grid.clv_segment
             and histories.repeat_count = grid.repeat_count
             and histories.age_days = grid.age_days
-    left join margins
-        on
-            histories.customer_key = margins.customer_key
-            and histories.month_end_date = margins.month_end_date
 ),
 
 judged as (
