@@ -133,58 +133,75 @@
   {%- endif -%}
 {% endmacro %}
 
-{% macro changed_rows(entity, built, rate_day=none) %}
-  {# Landed rows of an entity that count now and are not in the table that was built of it, or the other way round; and those that
-     are made of something else by now: whose the customer number is, or the exchange rate of `rate_day`, a column of that table.
-     Told from the table itself, so that nothing a crash left half made is missed. #}
+{% macro changed_rows(entity, built, day) %}
+  {# Landed rows of an entity that count now and are not in the table that was built of it, or the other way round; those that are made
+     of something else by now: whose the customer number is, or the exchange rate of their `day`, a column of that table; those of days
+     that are asked for again; and those that an earlier refresh found and did not get to the end of. #}
   {%- set customers = ref('int_changed_customer_numbers') -%}
   {%- set rates = ref('int_changed_rates') -%}
 with
 
+run as (
+    select * from {{ source('control', 'run') }}
+),
+
 accepted as (
     {{ accepted_rows(entity) }}
-)
-{%- if is_built() %},
+),
+{%- if is_built() %}
 
 built as (
     select
         _file_id,
         _file_row,
-        {{ rate_day ~ ',' if rate_day }}
+        {{ day }} as event_date,
         customer_key
     from {{ as_built(built) }}
+),
+
+changed as (
+    select
+        accepted._file_id,
+        accepted._file_row
+    from accepted
+    left join built
+        on {{ same_keys('accepted', 'built', ['_file_id', '_file_row']) }}
+    where built._file_row is null
+
+    union
+
+    select
+        built._file_id,
+        built._file_row
+    from built
+    cross join run
+    left join accepted
+        on {{ same_keys('built', 'accepted', ['_file_id', '_file_row']) }}
+    where
+        accepted._file_row is null
+        or built.event_date between run.again_from_date and run.again_until_date
+        or built.customer_key in (select customers.customer_key from {{ customers }} as customers)
+        {%- if contract_columns(entity, having='money') %}
+        or built.event_date in (select rates.rate_date from {{ rates }} as rates)
+        {%- endif %}
+    {{ or_unfinished(['_file_id', '_file_row']) }}
 )
-
-select
-    accepted._file_id,
-    accepted._file_row
-from accepted
-left join built
-    on {{ same_keys('accepted', 'built', ['_file_id', '_file_row']) }}
-where built._file_row is null
-
-union
-
-select
-    built._file_id,
-    built._file_row
-from built
-left join accepted
-    on {{ same_keys('built', 'accepted', ['_file_id', '_file_row']) }}
-where
-    accepted._file_row is null
-    or built.customer_key in (select customers.customer_key from {{ customers }} as customers)
-    {%- if rate_day %}
-    or built.{{ rate_day }} in (select rates.rate_date from {{ rates }} as rates)
-    {%- endif %}
 {%- else %}
 
-select
-    _file_id,
-    _file_row
-from accepted
-where false
+changed as (
+    select
+        _file_id,
+        _file_row
+    from accepted
+    where false
+)
 {%- endif %}
+
+select
+    changed.*,
+    run.run_id
+from changed
+cross join run
 {% endmacro %}
 
 {% macro customers_as_known() %}

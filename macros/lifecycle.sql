@@ -53,7 +53,7 @@
   {#- What customers at month-ends are judged by, as text: where it differs, they are judged again. -#}
   {%- set rules = [] -%}
   {%- for name in ['gap_prior_weight', 'churn_ratio_edges', 'churn_gap_edges', 'churn_horizon_days', 'lapsed_overdue_ratio', 'at_risk_overdue_ratio'] -%}
-    {%- do rules.append(name ~ ' ' ~ var(name)) -%}
+    {%- do rules.append(name ~ ' ' ~ (var(name) | string | replace("'", ''))) -%}
   {%- endfor -%}
   {%- do return(rules | join(', ')) -%}
 {% endmacro %}

@@ -153,8 +153,11 @@ def test_days_that_are_asked_for_are_made_again(home):
     build(home, wrong.format("a1"))
     assert "Nothing new" in home.call_here().out
     assert home.call_here("--from", "2024-01-31", "--until", "2024-01-01").exit == 2
+    build(home, "update core.int_web_sessions set page_view_count = 99 where session_id = 's1'")
     assert home.call_here("--from", "2024-01-01", "--until", "2024-01-31").exit == 0
     assert not made_anew(home) and changed_orders(home) == {"a1", "a2", "a3"}
+    assert changed_events(home) == {"web_sessions": 2, "survey_responses": 1, "loyalty_transactions": 2}
+    assert home.query("select page_view_count from core.fct_web_sessions where session_id = 's1'") == [(3,)]
     build(home, wrong.format("b1"))
     Home.at(home.root).export()
     with dg.DagsterInstance.get() as instance:
@@ -241,13 +244,16 @@ def test_bookings_are_converted_again_where_their_rate_is_another(new_place):
 
 
 @pytest.mark.prove
-def test_a_zone_declared_after_a_crash_counts(home, new_place):
-    """The crashed run knew the new source system's times as UTC; the build that it left does not say so."""
+def test_what_is_declared_after_a_crash_counts(home, new_place):
+    """The crashed run knew the new source system's times as UTC and its campaigns as its own; the build that it left does not say so."""
     with as_if_it_died(home):
         home.land("web/order_lines.csv", LINES + "w1,2024-01-31 20:00:00+00,ann,tea,1,4.00\n")
+        home.land("club/web_sessions.csv", "session_id,started_at,campaign_id\ns1,2024-01-31 20:00:00+00,spring\n")
         assert home.refresh_here().exit == 0
     home.land("web/_source.yml", "time_zone: Asia/Tokyo\n")
+    home.land("club/_source.yml", "id_scope: shop\n")
     assert home.refresh_here().exit == 0
+    assert home.query("select campaign_id from core.fct_web_sessions where source_system = 'club'") == [("shop:spring",)]
     assert home.query("select order_date::varchar from core.fct_orders where order_id = 'w1'") == [("2024-02-01",)]
     assert_as_if_built_at_once(home, new_place)
 

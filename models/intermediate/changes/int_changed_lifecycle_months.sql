@@ -1,10 +1,14 @@
 -- Grain: one month-end that is told now and is not in the build, or the other way round; or of which it is known by now who stayed away.
 with
 
+run as (
+    select * from {{ source('control', 'run') }}
+),
+
 month_ends as (
     {{ complete_month_ends() }}
-)
-{%- if is_built() %},
+),
+{%- if is_built() %}
 
 built as (
     select distinct
@@ -23,11 +27,17 @@ changed as (
     where
         month_ends.month_end_date is null
         or built.month_end_date is null
+    {{ or_unfinished(['month_end_date']) }}
 )
-
-select distinct month_end_date
-from changed
 {%- else %}
 
-select month_end_date from month_ends
+changed as (
+    select month_end_date from month_ends
+)
 {%- endif %}
+
+select distinct
+    changed.month_end_date,
+    run.run_id
+from changed
+cross join run
