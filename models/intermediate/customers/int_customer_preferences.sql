@@ -88,14 +88,16 @@ totals as (
 
 select
     totals.customer_key,
+    {%- for level in ['department', 'category', 'brand'] %}
+    {{ level }}_tops.{{ level }} as top_{{ level }},
+    {{ level }}_tops.top_share as top_{{ level }}_share,
+    {%- endfor %}
     totals.gross_sales_amount,
     totals.reduced_gross_sales_amount
-    {%- for level in ['department', 'category', 'brand'] %},
-    {{ level }}_tops.{{ level }} as top_{{ level }},
-    {{ level }}_tops.top_share as top_{{ level }}_share
-    {%- endfor %}
 from totals
-{%- for level in ['department', 'category', 'brand'] %}
-left join {{ level }}_tops
-    on totals.customer_key = {{ level }}_tops.customer_key
-{%- endfor %}
+left join department_tops
+    on totals.customer_key = department_tops.customer_key
+left join category_tops
+    on totals.customer_key = category_tops.customer_key
+left join brand_tops
+    on totals.customer_key = brand_tops.customer_key

@@ -21,10 +21,6 @@ month_ends as (
 ),
 {%- if is_built() %}
 
-changed_customers as (
-    select customer_key from {{ changed_customers }}
-),
-
 changed_months as (
     select month_end_date from {{ changed_months }}
 ),
@@ -43,19 +39,23 @@ looked_at_months as (
 ),
 {%- endif %}
 
+-- Of customers whose every month-end is told again.
+order_days_told as (
+    select order_days.*
+    from order_days
+    {{ only_changed_customers('order_days', 'int_changed_lifecycle_customers') }}
+),
+
 placed as (
     select
         order_days.*,
         month_ends.month_end_date,
         month_ends.is_outcome_known,
         true as is_changed
-    from order_days
-    {%- if is_built() %}
-    inner join changed_customers
-        on order_days.customer_key = changed_customers.customer_key
-    {%- endif %}
+    from order_days_told as order_days
     inner join month_ends
-        on {{ stands_at('order_days', 'month_ends.month_end_date') }}
+        on
+            {{ stands_at('order_days', 'month_ends.month_end_date') }}
     {%- if is_built() %}
 
     union all
@@ -67,8 +67,9 @@ placed as (
         months.is_changed
     from order_days
     inner join looked_at_months as months
-        on {{ stands_at('order_days', 'months.month_end_date') }}
-    where order_days.customer_key not in (select changed_customers.customer_key from changed_customers)
+        on
+            {{ stands_at('order_days', 'months.month_end_date') }}
+    where order_days.customer_key not in (select changed_customers.customer_key from {{ changed_customers }} as changed_customers)
     {%- endif %}
 ),
 
@@ -105,20 +106,20 @@ judged as (
 
 followed as (
     select
-        *
-        {%- for state in states %},
-        lag({{ state }}) over (partition by customer_key order by month_end_date asc) as previous_{{ state }}
+        {%- for state in states %}
+        lag({{ state }}) over (partition by customer_key order by month_end_date asc) as previous_{{ state }},
         {%- endfor %}
+        *
     from judged
 )
 
 select
     customer_key,
     month_end_date,
-    has_churned
-    {%- for state in states %},
+    {%- for state in states %}
     {{ state }},
-    previous_{{ state }}
+    previous_{{ state }},
     {%- endfor %}
+    has_churned
 from followed
 where is_changed
