@@ -60,6 +60,37 @@
     where run_id not in (select run_id from {{ as_built('int_built_run') }})
 {%- endmacro %}
 
+{% macro changed_since_built(rows, built, columns) %}
+  {# Rows that differ from those that the build was made of, as they are now and as they were, with the refresh that found them; none
+     where all is built anew. rows: a query of `columns`. #}
+with
+
+run as (
+    select * from {{ source('control', 'run') }}
+),
+
+now_known as (
+    {{ rows }}
+),
+
+changed as (
+    {%- if is_built() %}
+    {{ differing('now_known', built, columns) }}
+    {{ or_unfinished(columns) }}
+    {%- else %}
+    select {{ columns | join(', ') }}
+    from now_known
+    where false
+    {%- endif %}
+)
+
+select
+    changed.*,
+    run.run_id
+from changed
+cross join run
+{% endmacro %}
+
 {% macro get_incremental_replace_changed_sql(arguments) %}
   {# dbt's incremental strategy `replace_changed`. meta.changed of a model: relation of keys that changed -> those keys' columns. #}
   {%- set changed = (config.get('meta').changed or {}) if is_built() else none -%}

@@ -34,6 +34,11 @@
     end
 {%- endmacro %}
 
+{% macro lifecycle_states() %}
+  {#- What int_customer_month_ends tells of a customer at a month-end and at the one before (`previous_`); stages follow from it. -#}
+  {%- do return(['is_first_order_day', 'overdue_band', 'gap_band', 'is_lapse_long', 'is_risk_long', 'is_won_back']) -%}
+{% endmacro %}
+
 {% macro complete_month_ends() %}
   {#- Month-ends that stages are told for, and whether it is known who stayed away afterwards. -#}
     select

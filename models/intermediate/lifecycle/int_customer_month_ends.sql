@@ -5,7 +5,7 @@
 ) }}
 {%- set changed_customers = ref('int_changed_lifecycle_customers') %}
 {%- set changed_months = ref('int_changed_lifecycle_months') %}
-{%- set states = ['is_first_order_day', 'overdue_band', 'gap_band', 'is_lapse_long', 'is_risk_long', 'is_won_back'] %}
+{%- set states = lifecycle_states() %}
 with
 
 order_days as (

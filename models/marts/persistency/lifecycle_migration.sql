@@ -1,6 +1,6 @@
 -- Grain: one month-end, stage at the month-end before, stage at this one; `none` for whoever was not known before.
 -- Stages as known at each month-end, with today's usual gap and churn table.
-{%- set states = ['is_first_order_day', 'overdue_band', 'gap_band', 'is_lapse_long', 'is_risk_long', 'is_won_back'] %}
+{%- set states = lifecycle_states() %}
 with
 
 month_ends as (
