@@ -253,7 +253,9 @@ def test_what_is_declared_after_a_crash_counts(home, new_place):
     home.land("web/_source.yml", "time_zone: Asia/Tokyo\n")
     home.land("club/_source.yml", "id_scope: shop\n")
     assert home.refresh_here().exit == 0
-    assert home.query("select campaign_id from core.fct_web_sessions where source_system = 'club'") == [("shop:spring",)]
+    assert home.query("select campaign_id from core.fct_web_sessions where source_system = 'club'") == [
+        ("shop:spring",)
+    ]
     assert home.query("select order_date::varchar from core.fct_orders where order_id = 'w1'") == [("2024-02-01",)]
     assert_as_if_built_at_once(home, new_place)
 
