@@ -5,11 +5,15 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import os
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
+
+import duckdb
 
 from orchestration import reading
 from orchestration.contract import Table
@@ -18,6 +22,9 @@ from orchestration.reading.base import Outputs, Reading
 from regulars.errors import UserError
 from regulars.home import Home, hash_file
 from regulars.settings import SourceSettings
+
+# Files read at a time: Python checks the encoding of one while the engine types another.
+READERS = 2
 
 SCHEMA = """
 create table if not exists loads (
@@ -112,6 +119,20 @@ class LoadCount:
     rejected: int
 
 
+@dataclass(frozen=True)
+class _Arrival:
+    """A landed file whose content is not loaded; is_standing: it was, but its raw file is gone."""
+
+    landed: LandedFile
+    settings: SourceSettings
+    zone: str
+    stat: os.stat_result
+    content_hash: str
+    file_id: int
+    raw: Outputs
+    is_standing: bool
+
+
 class Ledger:
     """Loads of one home. Every method is one transaction."""
 
@@ -143,20 +164,28 @@ class Ledger:
     def load(
         self, files: Iterable[LandedFile], settings: dict[str, SourceSettings], default_zone: str, run_id: str
     ) -> LoadCount:
-        """Load every file whose content was not loaded before under its path. The same again changes nothing."""
+        """Load every file whose content was not loaded before under its path. The same again changes nothing.
+
+        Files are read some at a time, and entered in their order.
+        """
         seen = loaded = rows_in = rejected = 0
+        arrivals = []
         for landed in files:
             seen += 1
             declared = settings[landed.source_system]
-            zone = declared.time_zone or default_zone
-            outcome = self._load_one(landed, declared, zone, run_id)
-            if outcome:
+            arrival = self._recognise(landed, declared, declared.time_zone or default_zone)
+            if arrival:
+                arrivals.append(arrival)
+        with self._reading(arrivals) as readings:
+            for arrival in arrivals:
+                outcome = self._enter(arrival, readings, run_id)
                 loaded += 1
                 rows_in += outcome.rows_in
                 rejected += outcome.rejected
         return LoadCount(seen, loaded, rows_in, rejected)
 
-    def _load_one(self, landed: LandedFile, settings: SourceSettings, zone: str, run_id: str) -> Reading | None:
+    def _recognise(self, landed: LandedFile, settings: SourceSettings, zone: str) -> _Arrival | None:
+        """What there is to do for a file; None: its content is loaded already, or is not to count."""
         entity = landed.table.name
         with self._connect() as connection:
             standing = connection.execute(
@@ -185,14 +214,40 @@ class Ledger:
         )
         # 60 bits, positive in a 64-bit integer on every engine.
         file_id = int(hashlib.sha256(parts.encode()).hexdigest()[:15], 16)
-        with self._connect() as connection:
-            twin = connection.execute(
-                "select * from loads where file_id = ? order by load_id limit 1", (file_id,)
-            ).fetchone()
+        is_standing = bool(standing and standing["file_id"] == file_id)
         raw = self.raw_files(landed.source_system, entity, file_id)
-        if standing and standing["file_id"] == file_id and raw.typed.exists():
+        if is_standing and raw.typed.exists():
             return None
-        if twin and raw.typed.exists():
+        return _Arrival(landed, settings, zone, stat, content_hash, file_id, raw, is_standing)
+
+    def _twin(self, file_id: int) -> sqlite3.Row | None:
+        """The first load of this content."""
+        with self._connect() as connection:
+            query = "select * from loads where file_id = ? order by load_id limit 1"
+            return connection.execute(query, (file_id,)).fetchone()
+
+    @contextlib.contextmanager
+    def _reading(self, arrivals: Sequence[_Arrival]) -> Iterator[Mapping[int, Future[Reading]]]:
+        """Readings, by file id, of the contents that have to be read."""
+        fresh: dict[int, _Arrival] = {}
+        for arrival in arrivals:
+            if not arrival.raw.typed.exists() or not self._twin(arrival.file_id):
+                fresh.setdefault(arrival.file_id, arrival)
+        if not fresh:
+            yield {}
+            return
+        with reading.engine(self.home.build / "work") as engine, ThreadPoolExecutor(READERS) as pool:
+            try:
+                yield {file_id: pool.submit(self._read, engine, arrival) for file_id, arrival in fresh.items()}
+            finally:
+                pool.shutdown(cancel_futures=True)
+
+    def _enter(self, arrival: _Arrival, readings: Mapping[int, Future[Reading]], run_id: str) -> Reading:
+        """Remember a load, once its content is read; returns what became of it."""
+        landed, twin = arrival.landed, self._twin(arrival.file_id)
+        if arrival.file_id in readings:
+            outcome = readings[arrival.file_id].result()
+        else:
             outcome = Reading(
                 twin["rows_in"],
                 twin["rejected"],
@@ -201,12 +256,10 @@ class Ledger:
                 twin["delimiter"],
                 tuple(filter(None, (twin["ignored_columns"] or "").split(", "))),
             )
-        else:
-            outcome = self._read(landed, settings, zone, file_id, raw)
-        if standing and standing["file_id"] == file_id:
+        if arrival.is_standing:
             return outcome
-        now = datetime.now(UTC)
-        tomorrow = datetime.combine(now.astimezone(ZoneInfo(zone)).date() + timedelta(days=1), time(), ZoneInfo(zone))
+        now, zone = datetime.now(UTC), ZoneInfo(arrival.zone)
+        tomorrow = datetime.combine(now.astimezone(zone).date() + timedelta(days=1), time(), zone)
         limit = twin["event_limit_at"] if twin else tomorrow.astimezone(UTC).replace(tzinfo=None).isoformat(" ")
         with self._connect() as connection:
             connection.execute(
@@ -216,12 +269,12 @@ class Ledger:
                 (
                     landed.source_system,
                     landed.table.source,
-                    entity,
+                    landed.table.name,
                     landed.file,
-                    content_hash,
-                    file_id,
-                    stat.st_size,
-                    stat.st_mtime_ns,
+                    arrival.content_hash,
+                    arrival.file_id,
+                    arrival.stat.st_size,
+                    arrival.stat.st_mtime_ns,
                     outcome.rows_in,
                     outcome.rejected,
                     outcome.first_line,
@@ -235,13 +288,16 @@ class Ledger:
             )
         return outcome
 
-    def _read(self, landed: LandedFile, settings: SourceSettings, zone: str, file_id: int, raw: Outputs) -> Reading:
+    def _read(self, engine: duckdb.DuckDBPyConnection, arrival: _Arrival) -> Reading:
+        raw = arrival.raw
         fresh = Outputs(*(path.with_suffix(".part") for path in raw))
         try:
             raw.typed.parent.mkdir(parents=True, exist_ok=True)
             for leftover in (*fresh, raw.recovered, raw.rejects):
                 leftover.unlink(missing_ok=True)
-            outcome = reading.read(landed, settings, zone, file_id, fresh, self.home.build / "work")
+            outcome = reading.read(
+                engine, arrival.landed, arrival.settings, arrival.zone, arrival.file_id, fresh, self.home.build / "work"
+            )
             # The typed rows last: a raw file that is there is whole, with all that belongs to it.
             for part, whole in reversed(list(zip(fresh, raw, strict=True))):
                 if part.exists():

@@ -13,7 +13,7 @@ import duckdb
 from orchestration.contract import Table
 from orchestration.ledger import Ledger
 from orchestration.reading import text
-from orchestration.reading.base import identifier, located, pointer, quoted
+from orchestration.reading.base import AS_PARQUET, identifier, located, pointer, quoted
 from orchestration.warehouse import RESTRICTED, Warehouse
 from regulars.errors import UserError
 from regulars.home import Home
@@ -236,7 +236,7 @@ class Quarantine:
         part = target.with_name(f".{target.name}.part")
         count = connection.execute(
             f"copy (select {texts} from corrected inner join places using (_file, _line) {where}) "
-            f"to {quoted(part)} (format parquet)"
+            f"to {quoted(part)} {AS_PARQUET}"
         ).fetchone()[0]
         rows = connection.execute(f"select _file_id, line from places {where}").fetchall()
         ledger.correct(rows, target.relative_to(self.home.landing).as_posix())

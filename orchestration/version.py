@@ -8,14 +8,19 @@ import json
 import os
 import shutil
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
-from orchestration.reading.base import identifier, limit_engine, quoted
+from orchestration.reading.base import AS_PARQUET, identifier, limit_engine, quoted
+from orchestration.warehouse import Warehouse
 from regulars.home import WAREHOUSE, Home
+
+# Relations that are written at a time: one alone leaves cores idle between its months.
+WRITERS = 2
 
 
 @dataclass(frozen=True)
@@ -63,23 +68,28 @@ def write_version(
         folder: the new version's; empty.
         last: the last version's, whose Parquet files are linked where they hold the same; None: all are written.
     """
-    _copy(home.marts, folder / WAREHOUSE)
+    _checkpoint(home.marts)
     writer = _Writer(folder, last)
+    # Copying waits for the disk, encoding Parquet for a core.
+    with Warehouse(home).connect(read_only=True) as build, ThreadPoolExecutor(1 + WRITERS) as pool:
+        build.execute("set preserve_insertion_order = false")
+        copied = pool.submit(shutil.copyfile, home.marts, folder / WAREHOUSE)
+        written = list(pool.map(lambda relation: writer.write(build, relation), relations))
+        copied.result()
     with duckdb.connect(str(folder / WAREHOUSE)) as connection:
-        connection.execute("set TimeZone = 'UTC'; set preserve_insertion_order = false")
         limit_engine(connection, home.engine)
         for relation in relations:
             if relation.stored_as:
                 _settle(connection, relation)
         _describe(connection, relations)
-        return {relation.full_name: writer.write(connection, relation) for relation in relations}, writer.contents
+    rows = {relation.full_name: count for relation, (count, _) in zip(relations, written, strict=True)}
+    return rows, {place: content for _, contents in written for place, content in contents.items()}
 
 
-def _copy(marts: Path, target: Path) -> None:
-    """The file of the marts, with all that was written to it: what its log holds goes into it first."""
+def _checkpoint(marts: Path) -> None:
+    """Put all that was written to the marts into their file: what their log holds, too."""
     with duckdb.connect(str(marts)) as connection:
         connection.execute("checkpoint")
-    shutil.copyfile(marts, target)
 
 
 def _settle(connection: duckdb.DuckDBPyConnection, relation: Relation) -> None:
@@ -136,18 +146,18 @@ class _Writer:
 
     def __init__(self, folder: Path, last: Path | None):
         self.folder, self.last = folder, last
-        self.contents: dict[str, str] = {}
         self.known: dict[str, str] = {}
         if last:
             with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
                 self.known = json.loads((last / "manifest.json").read_text())["parquet"]
 
-    def write(self, connection: duckdb.DuckDBPyConnection, relation: Relation) -> int:
-        """A relation as Parquet, one file or one per month; returns its rows."""
-        parts = self._parts(connection, relation)
-        for part in parts:
-            self._put(connection, relation, part)
-        return sum(part.rows for part in parts)
+    def write(self, build: duckdb.DuckDBPyConnection, relation: Relation) -> tuple[int, dict[str, str]]:
+        """A relation as Parquet, one file or one per month; returns its rows, and what each file holds."""
+        with build.cursor() as connection:
+            connection.execute("set TimeZone = 'UTC'")
+            parts = self._parts(connection, relation)
+            contents = {part.place: self._put(connection, relation, part) for part in parts}
+        return sum(part.rows for part in parts), contents
 
     def _parts(self, connection: duckdb.DuckDBPyConnection, relation: Relation) -> list[_Part]:
         """What there is to write; a fact without rows is one file, so that its columns can be read."""
@@ -176,7 +186,8 @@ class _Writer:
         rows, content = connection.execute(f"select {holds} from {relation.full_name}").fetchone()
         return [_Part(f"{relation.schema}/{relation.name}.parquet", f"{shape} {rows} {content}", rows, "true")]
 
-    def _put(self, connection: duckdb.DuckDBPyConnection, relation: Relation, part: _Part) -> None:
+    def _put(self, connection: duckdb.DuckDBPyConnection, relation: Relation, part: _Part) -> str:
+        """Write or link a file; returns what it holds."""
         target = self.folder / "parquet" / part.place
         target.parent.mkdir(parents=True, exist_ok=True)
         # A file that somebody touched since, or that can't be linked, is written again.
@@ -186,8 +197,8 @@ class _Writer:
                 os.link(last, target)
         if not target.exists():
             rows = f"(select * from {relation.full_name} where {part.within})"
-            connection.execute(f"copy {rows} to {quoted(target)} (format parquet)")
-        self.contents[part.place] = f"{part.content} {touched(target)}"
+            connection.execute(f"copy {rows} to {quoted(target)} {AS_PARQUET}")
+        return f"{part.content} {touched(target)}"
 
 
 def _within(relation: Relation, month: str) -> str:

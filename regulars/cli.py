@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from regulars import quarantine_commands
 from regulars.errors import Exit, UserError, is_out_of_room, out_of_room
 from regulars.home import Fingerprint, Home
+from regulars.terminal import HomeOption, console, errors
 
 for switch, value in {
     "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
@@ -33,18 +34,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-console = Console(highlight=False, soft_wrap=True)
-errors = Console(stderr=True, highlight=False, soft_wrap=True)
+app.add_typer(quarantine_commands.app, name="quarantine")
 
-HomeOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--home",
-        envvar="REGULARS_HOME",
-        help="Folder of the warehouse (default: homes/default).",
-        show_default=False,
-    ),
-]
 LandingOption = Annotated[
     Path | None,
     typer.Option("--landing", help="Landing zone to read instead of HOME/landing.", show_default=False),
@@ -204,76 +195,6 @@ def init(
     for path in adoption.written:
         console.print(f"[dim]written[/] {escape(str(path))}")
     console.print(f"Next: check the lines marked guess, then regulars refresh --home {escape(str(place.root))}")
-
-
-quarantine_app = typer.Typer(
-    help="Rows that could not be used: list them, write them out for correction, take them back.",
-    no_args_is_help=True,
-)
-app.add_typer(quarantine_app, name="quarantine")
-
-
-@quarantine_app.command("list")
-def quarantine_list(
-    home: HomeOption = None,
-    source: Annotated[str | None, typer.Option(help="Only this source system.")] = None,
-    entity: Annotated[str | None, typer.Option(help="Only this table.")] = None,
-    chinese: Annotated[bool, typer.Option("--zh", help="Reasons and remedies in Chinese.")] = False,
-) -> None:
-    """List rows in quarantine by file and reason, with their first lines and what to do."""
-    from orchestration.quarantine import Quarantine
-
-    groups = Quarantine(Home.at(home)).groups(source, entity)
-    if not groups:
-        console.print("Nothing is in quarantine.")
-        return
-    for group in groups:
-        more = ", …" if group.row_count > len(group.lines) else ""
-        lines = ", ".join(map(str, group.lines)) + more
-        reason = (group.label_zh if chinese else group.label_en) or group.reason
-        remedy = (group.remedy_zh if chinese else group.remedy_en) or ""
-        console.print(f"[bold]{escape(group.file)}[/]: {group.row_count} rows, lines {lines}: {escape(reason)}")
-        console.print(f"  [dim]{escape(remedy)}[/]")
-
-
-@quarantine_app.command("export")
-def quarantine_export(
-    folder: Annotated[Path, typer.Argument(help="Where to write them: one CSV per source system and table.")],
-    home: HomeOption = None,
-) -> None:
-    """Write quarantined rows out, with file, line, reason and remedy. They may hold personal data: keep them safe."""
-    from orchestration.quarantine import Quarantine
-
-    place = Home.at(home)
-    for path, count in Quarantine(place).export(_tables(place), folder):
-        console.print(f"{count} rows: {escape(str(path))}")
-    console.print("Correct them there, delete those you can't, then: regulars quarantine take FILE")
-
-
-@quarantine_app.command("take")
-def quarantine_take(
-    files: Annotated[list[Path], typer.Argument(help="Corrected files that `export` wrote.")], home: HomeOption = None
-) -> None:
-    """Take corrected rows back: the next refresh loads them, and they leave quarantine."""
-    from orchestration.ledger import Ledger
-    from orchestration.quarantine import Quarantine
-
-    place = Home.at(home)
-    tables = _tables(place)
-    with place.lock("regulars quarantine take"):
-        for file in files:
-            for path, count in Quarantine(place).take(file, tables, Ledger(place)):
-                console.print(f"{count} rows: {escape(str(path))}")
-    console.print("Next: regulars refresh")
-
-
-def _tables(home: Home) -> list:
-    from orchestration.contract import tables
-    from orchestration.resources import load_manifest
-
-    home.prepare()
-    home.export()
-    return list(tables(load_manifest(home)).values())
 
 
 @app.command()

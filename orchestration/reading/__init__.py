@@ -6,6 +6,9 @@ is judged here. One module per family of formats; values.py knows how text becom
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
@@ -30,33 +33,54 @@ READERS = {
 }
 
 
+@contextmanager
+def engine(work: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """What files are read with, several at a time if need be: all of them keep to one memory limit.
+
+    Args:
+        work: folder for temporary files.
+    """
+    with duckdb.connect() as database:
+        limit_engine(database, exported_engine())
+        database.execute("set preserve_insertion_order = true")
+        database.execute(f"set temp_directory = {quoted(work / 'spill')}")
+        yield database
+
+
 def read(
-    landed: LandedFile, settings: SourceSettings, time_zone: str, file_id: int, outputs: Outputs, work: Path
+    database: duckdb.DuckDBPyConnection,
+    landed: LandedFile,
+    settings: SourceSettings,
+    time_zone: str,
+    file_id: int,
+    outputs: Outputs,
+    work: Path,
 ) -> Reading:
     """Read a landed file into Parquet: its rows, those that had to be normalised first, and those that can't be read.
 
     Args:
+        database: an `engine`.
         time_zone: zone of instants without one.
         file_id: carried by every row.
         outputs: where the three files go; all but the first are written only when they have rows.
-        work: folder for temporary files.
+        work: folder for temporary files; one below it is this file's.
 
     Raises:
         UserError: when the file as a whole can't be used.
     """
-    with duckdb.connect() as connection:
+    own = work / f"{file_id:016x}"
+    with database.cursor() as connection:
         connection.execute(f"set TimeZone = {quoted(time_zone)}")
-        connection.execute("set preserve_insertion_order = true")
-        limit_engine(connection, exported_engine())
-        connection.execute(f"set temp_directory = {quoted(work / 'spill')}")
         try:
-            return READERS[landed.format](Task(connection, landed, settings, file_id, outputs, work))
+            return READERS[landed.format](Task(connection, landed, settings, file_id, outputs, own))
         except duckdb.IOException as error:
             raise UserError(
                 f"the raw zone can't be written: {str(error).splitlines()[0]}",
                 file=str(outputs.typed.parent),
                 remedy="Free space or change its permissions, then refresh again: nothing was published.",
             ) from error
+        finally:
+            shutil.rmtree(own, ignore_errors=True)
 
 
 def reader_hash_parts(table: Table, settings: SourceSettings, time_zone: str) -> str:

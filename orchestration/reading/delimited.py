@@ -17,6 +17,7 @@ import duckdb
 from orchestration.contract import Column
 from orchestration.reading import text, values
 from orchestration.reading.base import (
+    AS_PARQUET,
     Reading,
     Task,
     first_fault,
@@ -100,7 +101,7 @@ def _typed(task: Task, readable: Path, names: list[str], given: dict[str, str], 
         return task.connection.execute(
             f"copy (select {selected}, {unread}cast({task.file_id} as bigint) as _file_id "
             f"from read_csv({located(readable)}, {', '.join(options)})) "
-            f"to {quoted(task.outputs.typed)} (format parquet)"
+            f"to {quoted(task.outputs.typed)} {AS_PARQUET}"
         ).fetchone()[0]
     except duckdb.InvalidInputException as error:
         raise UserError(
@@ -170,7 +171,7 @@ def _look_again(task: Task, names: list[str], given: dict[str, str], delimiter: 
         connection.execute(
             f"copy (select {select_list(task.columns, typed)}, cast({task.file_id} as bigint) as _file_id from split "
             f"where line in (select line from set_aside where is_recovered) order by line) "
-            f"to {quoted(task.outputs.recovered)} (format parquet)"
+            f"to {quoted(task.outputs.recovered)} {AS_PARQUET}"
         )
     rejected = write_rejects(
         task,
@@ -255,7 +256,7 @@ def _find_unread(task: Task, given: dict[str, str]) -> int:
     )
     kept = task.outputs.typed.with_suffix(".kept")
     connection.execute(
-        f"copy (select * exclude (file_row_number) from {rows} where not ({unread})) to {quoted(kept)} (format parquet)"
+        f"copy (select * exclude (file_row_number) from {rows} where not ({unread})) to {quoted(kept)} {AS_PARQUET}"
     )
     kept.replace(task.outputs.typed)
     return count

@@ -8,6 +8,7 @@ from orchestration.contract import Column
 from orchestration.landing import LandedFile
 from orchestration.reading import values
 from orchestration.reading.base import (
+    AS_PARQUET,
     Reading,
     Task,
     first_fault,
@@ -46,7 +47,7 @@ def read(task: Task) -> Reading:
         typed = connection.execute(
             f"copy (select {select_list(task.columns, readable)}, "
             f"cast({task.file_id} as bigint) as _file_id from {source} where not ({bad})) "
-            f"to {quoted(task.outputs.typed)} (format parquet)"
+            f"to {quoted(task.outputs.typed)} {AS_PARQUET}"
         ).fetchone()[0]
         connection.execute(
             f"""

@@ -1,10 +1,11 @@
 """What the build rests on: which changes start it over, and which do not."""
 
 import json
+import re
 
 import pytest
 
-from orchestration.basis import Basis, basis
+from orchestration.basis import COMPARED, Basis, basis
 from regulars.home import Home
 from regulars.settings import SourceSettings
 
@@ -47,3 +48,16 @@ def test_vars_macros_and_keys_that_lines_rest_on_count_and_others_do_not(parsed,
         manifest["macros"][macro]["macro_sql"] = before
     monkeypatch.setenv("REGULARS_KEY", "another")
     assert rules() != plain
+
+
+def test_every_var_that_is_left_out_is_compared_with_the_builds(parsed):
+    manifest = json.loads((parsed.target() / "manifest.json").read_text())
+    models = {node["name"]: node for node in manifest["nodes"].values()}
+    macros = {macro["name"]: macro["macro_sql"] for macro in manifest["macros"].values()}
+    # What int_built_run keeps is held against what would be kept now; month-ends that were told, against those to tell.
+    kept = models["int_built_run"]["raw_code"]
+    assert all(name in kept for name in ("window_start_date()", "usual_gap_days", "lifecycle_rules()"))
+    assert "told_month_ends()" in models["int_changed_month_ends"]["raw_code"]
+    texts = [macros[name] for name in ("window_start_date", "lifecycle_rules", "told_month_ends")]
+    texts.append(models["int_usual_gap"]["raw_code"])
+    assert set(re.findall(r"\w+", "\n".join(texts))) >= COMPARED

@@ -11,7 +11,7 @@ import pytest
 
 from orchestration.contract import Column, Table
 from orchestration.landing import LandedFile
-from orchestration.reading import read
+from orchestration.reading import engine, read
 from orchestration.reading.base import Outputs
 from orchestration.reading.text import detect_encoding
 from regulars.errors import UserError
@@ -36,7 +36,8 @@ def load(tmp_path):
         outputs = Outputs(*(tmp_path / f"out.{part}.parquet" for part in ("typed", "recovered", "rejects")))
         for output in outputs:
             output.unlink(missing_ok=True)
-        reading = read(landed, SourceSettings(**settings), zone, 7, outputs, tmp_path / "work")
+        with engine(tmp_path / "work") as database:
+            reading = read(database, landed, SourceSettings(**settings), zone, 7, outputs, tmp_path / "work")
         declared = ", ".join(f'"{column.name}"' for column in COLUMNS)
         rows = duckdb.sql(f"select {declared}, _file_id from '{outputs.typed}'").fetchall()
         if outputs.recovered.exists():

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from orchestration.contract import Column, Table
 from orchestration.landing import LandedFile
-from orchestration.reading import read
+from orchestration.reading import engine, read
 from orchestration.reading.base import Outputs
 from regulars.errors import UserError
 from regulars.settings import SourceSettings
@@ -45,7 +45,8 @@ def load(content: bytes, name: str):
         (place / name).write_bytes(content)
         outputs = Outputs(*(place / f"out.{part}.parquet" for part in ("typed", "recovered", "rejects")))
         landed = LandedFile(place / name, f"shop/{name}", "shop", TABLE)
-        reading = read(landed, SourceSettings(), "Asia/Shanghai", 7, outputs, place / "work")
+        with engine(place / "work") as database:
+            reading = read(database, landed, SourceSettings(), "Asia/Shanghai", 7, outputs, place / "work")
         ids, rejects = [], []
         for output in (outputs.typed, outputs.recovered):
             if output.exists():
