@@ -29,6 +29,8 @@ os.environ.setdefault("TQDM_DISABLE", "1")
 
 FOLDER = Path(__file__).resolve().parent
 SITE = "regulars"
+# Of SQLAlchemy's engines: a rollback between asking and reading would empty what was found.
+UNDISTURBED = {"isolation_level": "AUTOCOMMIT", "skip_autocommit_rollback": True}
 
 
 def suite_files(gate: str) -> list[Path]:
@@ -42,6 +44,8 @@ class Runner:
     def __init__(self, work: Path):
         import great_expectations as gx
         from great_expectations.data_context.types.base import ProgressBarsConfig
+
+        import expectations.metrics  # noqa: F401
 
         self.gx = gx
         self.is_used = False
@@ -75,8 +79,7 @@ class Runner:
                     "read_only": True,
                     "config": {**exported_engine(), "preserve_insertion_order": "false"},
                 },
-                "isolation_level": "AUTOCOMMIT",
-                "skip_autocommit_rollback": True,
+                **UNDISTURBED,
             },
         )
         # Great Expectations looks with one engine and reads with another.

@@ -16,7 +16,7 @@ from typing import Any
 import duckdb
 
 from orchestration.reading.base import AS_PARQUET, identifier, limit_engine, quoted
-from orchestration.warehouse import Warehouse
+from orchestration.warehouse import Warehouse, attach_marts
 from regulars.home import WAREHOUSE, Home
 
 # Relations that are written at a time: one alone leaves cores idle between its months.
@@ -69,7 +69,7 @@ def write_version(
         last: the last version's, whose Parquet files are linked where they hold the same; None: all are written.
     """
     _checkpoint(home.marts)
-    writer = _Writer(folder, last)
+    writer = _Writer(home.marts, folder, last)
     # Copying waits for the disk, encoding Parquet for a core.
     with Warehouse(home).connect(read_only=True) as build, ThreadPoolExecutor(1 + WRITERS) as pool:
         build.execute("set preserve_insertion_order = false")
@@ -140,12 +140,13 @@ class _Writer:
     """Writes Parquet files; one that holds what it held in the last version is linked.
 
     Args:
+        marts: the database file of the marts, attached to the build.
         folder: the new version's.
         last: the last version's; None: everything is written. One that somebody touched since is not taken over.
     """
 
-    def __init__(self, folder: Path, last: Path | None):
-        self.folder, self.last = folder, last
+    def __init__(self, marts: Path, folder: Path, last: Path | None):
+        self.marts, self.folder, self.last = marts, folder, last
         self.known: dict[str, str] = {}
         if last:
             with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
@@ -154,6 +155,8 @@ class _Writer:
     def write(self, build: duckdb.DuckDBPyConnection, relation: Relation) -> tuple[int, dict[str, str]]:
         """A relation as Parquet, one file or one per month; returns its rows, and what each file holds."""
         with build.cursor() as connection:
+            # A cursor begins with settings of its own.
+            attach_marts(connection, self.marts, read_only=True)
             connection.execute("set TimeZone = 'UTC'")
             parts = self._parts(connection, relation)
             contents = {part.place: self._put(connection, relation, part) for part in parts}

@@ -25,18 +25,27 @@ lines as (
         and order_date <= {{ as_of_date() }}
 ),
 
+-- A number stands for the category: it is grouped by in half the time, and follows the name.
 products as (
     select
         product_id,
+        category_number
+    from {{ ref('int_product_kinds') }}
+    where category is not null
+),
+
+names as (
+    select distinct
+        category_number,
         category
-    from {{ ref('int_products') }}
+    from {{ ref('int_product_kinds') }}
     where category is not null
 ),
 
 sales as (
     select
         first_orders.customer_key,
-        products.category,
+        products.category_number,
         sum(lines.net_sales_amount) as net_sales_amount
     from first_orders
     inner join lines
@@ -45,7 +54,7 @@ sales as (
             and first_orders.order_id = lines.order_id
     inner join products
         on lines.product_id = products.product_id
-    group by first_orders.customer_key, products.category
+    group by first_orders.customer_key, products.category_number
 ),
 
 largest as (
@@ -59,7 +68,7 @@ largest as (
 categories as (
     select
         sales.customer_key,
-        min(sales.category) as category
+        min(sales.category_number) as category_number
     from sales
     inner join largest
         on
@@ -73,7 +82,9 @@ select
     first_orders.order_date as first_order_date,
     first_orders.channel as first_channel,
     first_orders.store_id as first_store_id,
-    categories.category as first_category
+    names.category as first_category
 from first_orders
 left join categories
     on first_orders.customer_key = categories.customer_key
+left join names
+    on categories.category_number = names.category_number
