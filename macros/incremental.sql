@@ -118,7 +118,7 @@ cross join run
 {% endmaterialization %}
 
 {% macro built_product_columns() %}
-  {# What order lines, what customers bought first and their assortment take from products. #}
+  {# What order lines, what customers bought first and what they prefer take from products. #}
   {%- do return(['product_id', 'landed_unit_cost_amount', 'foreign_currency', 'margin_rate', 'department', 'category', 'brand']) -%}
 {% endmacro %}
 
@@ -163,6 +163,17 @@ cross join run
         on {{ rows }}.customer_key = changed_customers.customer_key
   {%- endif -%}
 {% endmacro %}
+
+{% macro lines_of_the_window() %}
+  {#- Order lines of known customers in the trailing window, of those whom this refresh has to look at again. -#}
+        select order_lines.*
+        from {{ ref('int_order_lines') }} as order_lines
+        {{ only_changed_customers('order_lines', 'int_changed_window_customers') }}
+        where
+            order_lines.is_known_customer
+            and order_lines.order_date <= {{ as_of_date() }}
+            and order_lines.order_date > {{ window_start_date() }}
+{%- endmacro %}
 
 {% macro changed_rows(entity, built, day) %}
   {# Landed rows of an entity that count now and are not in the table that was built of it, or the other way round; those that are made
@@ -248,7 +259,7 @@ from {{ ref('int_customer_identity') }}
 {% macro after_all_is_made() %}
   {#- Lets a model of what the build was made of wait for every incremental model. -#}
   {%- for model in ['int_order_lines__exceptions', 'int_order_lines__cancelled', 'int_order_line_totals', 'int_orders', 'int_first_orders',
-                    'int_customer_order_days', 'int_customer_purchases', 'int_customer_orders', 'int_customer_assortment',
+                    'int_customer_order_days', 'int_customer_purchases', 'int_customer_orders',
                     'int_customer_preferences', 'int_customer_category_shares', 'int_customer_month_ends',
                     'int_customer_months', 'int_clv_month_histories',
                     'int_web_sessions', 'int_survey_responses', 'int_loyalty_transactions'] -%}

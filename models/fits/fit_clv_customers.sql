@@ -1,6 +1,6 @@
 -- Grain: one customer with an order: their purchase history, and the segment that their lifetime value is fitted in.
--- A view: what the fit aggregates and what scores are computed from.
-{{ config(materialized='view') }}
+-- A table: what the fit aggregates in several ways and what scores are computed from.
+{{ config(materialized='table') }}
 
 select
     histories.*,

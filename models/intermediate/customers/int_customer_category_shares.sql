@@ -6,33 +6,34 @@
 ) }}
 with
 
-kinds as (
+products as (
+    select
+        product_id,
+        category_number
+    from {{ ref('int_product_kinds') }}
+    where category is not null
+),
+
+names as (
     select distinct
-        kind_number,
         category_number,
         category
     from {{ ref('int_product_kinds') }}
     where category is not null
 ),
 
-categories as (
-    select distinct
-        category_number,
-        category
-    from kinds
-),
-
 spent as (
     select
-        assortment.customer_key,
-        kinds.category_number,
-        sum(assortment.net_sales_amount) as net_sales_amount
-    from {{ ref('int_customer_assortment') }} as assortment
-    inner join kinds
-        on assortment.kind_number = kinds.kind_number
-    {{ only_changed_customers('assortment', 'int_changed_window_customers') }}
-    group by assortment.customer_key, kinds.category_number
-    having sum(assortment.net_sales_amount) > 0
+        lines.customer_key,
+        products.category_number,
+        sum(lines.net_sales_amount) as net_sales_amount
+    from (
+        {{ lines_of_the_window() }}
+    ) as lines
+    inner join products
+        on lines.product_id = products.product_id
+    group by lines.customer_key, products.category_number
+    having sum(lines.net_sales_amount) > 0
 ),
 
 totals as (
@@ -45,10 +46,11 @@ totals as (
 
 select
     spent.customer_key,
-    categories.category,
+    names.category,
+    cast(spent.net_sales_amount as decimal(18, 4)) as net_sales_amount,
     cast(spent.net_sales_amount as double) / cast(totals.net_sales_amount as double) as sales_share
 from spent
-inner join categories
-    on spent.category_number = categories.category_number
+inner join names
+    on spent.category_number = names.category_number
 inner join totals
     on spent.customer_key = totals.customer_key

@@ -3,32 +3,30 @@
     materialized='incremental', incremental_strategy='replace_changed',
     meta={'changed': {'int_changed_window_customers': ['customer_key']}}
 ) }}
+{%- set levels = ['department', 'brand'] %}
 with
 
-assortment as {{ inlined() }} (
-    select assortment.*
-    from {{ ref('int_customer_assortment') }} as assortment
-    {{ only_changed_customers('assortment', 'int_changed_window_customers') }}
-),
-
-kinds as (
-    select distinct
-        kind_number,
-        department_number,
-        category_number,
-        brand_number
-    from {{ ref('int_product_kinds') }}
+lines as {{ inlined() }} (
+    select
+        lines.*,
+        products.department_number,
+        products.brand_number
+    from (
+        {{ lines_of_the_window() }}
+    ) as lines
+    left join {{ ref('int_product_kinds') }} as products
+        on lines.product_id = products.product_id
 ),
 
 totals as (
     select
         customer_key,
         sum(gross_sales_amount) as gross_sales_amount,
-        sum(reduced_gross_sales_amount) as reduced_gross_sales_amount
-    from assortment
+        sum(case when discount_amount > 0 or coupon_discount_amount > 0 then gross_sales_amount else 0 end) as reduced_gross_sales_amount
+    from lines
     group by customer_key
 )
-{%- for level in ['department', 'category', 'brand'] %},
+{%- for level in levels %},
 
 {{ level }}_names as (
     select distinct
@@ -40,15 +38,13 @@ totals as (
 
 {{ level }}_sales as (
     select
-        assortment.customer_key,
-        kinds.{{ level }}_number,
-        sum(assortment.net_sales_amount) as net_sales_amount
-    from assortment
-    inner join kinds
-        on assortment.kind_number = kinds.kind_number
-    where kinds.{{ level }}_number is not null
-    group by assortment.customer_key, kinds.{{ level }}_number
-    having sum(assortment.net_sales_amount) > 0
+        customer_key,
+        {{ level }}_number,
+        sum(net_sales_amount) as net_sales_amount
+    from lines
+    where {{ level }}_number is not null
+    group by customer_key, {{ level }}_number
+    having sum(net_sales_amount) > 0
 ),
 
 -- Of what was kept: what was all brought back is neither in the whole nor on top.
@@ -84,7 +80,35 @@ totals as (
     inner join {{ level }}_names as names
         on tops.{{ level }}_number = names.{{ level }}_number
 )
-{%- endfor %}
+{%- endfor %},
+
+-- Shares of categories are told already.
+category_shares as (
+    select category_shares.*
+    from {{ ref('int_customer_category_shares') }} as category_shares
+    {{ only_changed_customers('category_shares', 'int_changed_window_customers') }}
+),
+
+category_totals as (
+    select
+        customer_key,
+        max(net_sales_amount) as top_sales_amount
+    from category_shares
+    group by customer_key
+),
+
+category_tops as (
+    select
+        category_shares.customer_key,
+        min(category_shares.category) as category,
+        max(category_shares.sales_share) as top_share
+    from category_shares
+    inner join category_totals
+        on
+            category_shares.customer_key = category_totals.customer_key
+            and category_shares.net_sales_amount = category_totals.top_sales_amount
+    group by category_shares.customer_key
+)
 
 select
     totals.customer_key,
@@ -92,8 +116,8 @@ select
     {{ level }}_tops.{{ level }} as top_{{ level }},
     {{ level }}_tops.top_share as top_{{ level }}_share,
     {%- endfor %}
-    totals.gross_sales_amount,
-    totals.reduced_gross_sales_amount
+    cast(totals.gross_sales_amount as decimal(18, 4)) as gross_sales_amount,
+    cast(totals.reduced_gross_sales_amount as decimal(18, 4)) as reduced_gross_sales_amount
 from totals
 left join department_tops
     on totals.customer_key = department_tops.customer_key

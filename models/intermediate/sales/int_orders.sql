@@ -9,6 +9,7 @@
 {%- set changed_customers = ref('int_changed_customers') %}
 {%- set amounts = ['quantity', 'gross_sales_amount', 'discount_amount', 'coupon_discount_amount', 'return_amount', 'net_sales_amount',
                    'cost_amount', 'margin_amount'] %}
+{%- set of_sales = ['ordered_at', 'order_date', 'store_id', 'channel', 'payment_method', 'discount_amount', 'coupon_discount_amount'] %}
 {%- set added_up = ['source_system', 'order_id', 'customer_key', 'ordered_at', 'order_date', 'store_id', 'channel', 'payment_method',
                     'line_count', 'is_return_only'] + amounts %}
 with
@@ -50,38 +51,45 @@ lines as (
     where order_lines.order_date <= {{ as_of_date() }}
 ),
 
+-- What lines of sales say, beside what all lines say: a condition on each aggregate takes a fifth longer.
+told as (
+    select
+        *,
+        not is_return as is_sale,
+        {%- for column in of_sales %}
+        case when not is_return then {{ column }} end as sale_{{ column }}{{ "," if not loop.last }}
+        {%- endfor %}
+    from lines
+),
+
 added_up as (
     select
         source_system,
         order_id,
         max(customer_key) as customer_key,
-        coalesce(min(ordered_at) filter (where not is_return), min(ordered_at)) as ordered_at,
-        coalesce(min(order_date) filter (where not is_return), min(order_date)) as order_date,
+        coalesce(min(sale_ordered_at), min(ordered_at)) as ordered_at,
+        coalesce(min(sale_order_date), min(order_date)) as order_date,
         {%- for column in ['store_id', 'channel', 'payment_method'] %}
         {#- Of its sales: what was bought on the web stays so when it is brought back to a store. #}
         case
-            when count(*) filter (where not is_return) = 0
+            when not max(is_sale)
                 then case when min({{ column }}) = max({{ column }}) then min({{ column }}) end
-            when min({{ column }}) filter (where not is_return) = max({{ column }}) filter (where not is_return)
-                then min({{ column }}) filter (where not is_return)
+            when min(sale_{{ column }}) = max(sale_{{ column }}) then min(sale_{{ column }})
         end as {{ column }},
         {%- endfor %}
         count(*) as line_count,
-        count(*) filter (where not is_return) = 0 as is_return_only,
+        not max(is_sale) as is_return_only,
         cast(sum(quantity) as decimal(18, 4)) as quantity,
         cast(sum(gross_sales_amount) as decimal(18, 4)) as gross_sales_amount,
         {%- for column in ['discount_amount', 'coupon_discount_amount'] %}
         {#- Returned lines have none by definition, and tell nothing of the others. #}
-        cast(case
-            when count(*) filter (where not is_return) = 0 then 0
-            else sum({{ column }}) filter (where not is_return)
-        end as decimal(18, 4)) as {{ column }},
+        cast(case when not max(is_sale) then 0 else sum(sale_{{ column }}) end as decimal(18, 4)) as {{ column }},
         {%- endfor %}
         cast(sum(return_amount) as decimal(18, 4)) as return_amount,
         cast(sum(net_sales_amount) as decimal(18, 4)) as net_sales_amount,
         cast({{ sum_if_all_known('cost_amount') }} as decimal(18, 4)) as cost_amount,
         cast({{ sum_if_all_known('margin_amount') }} as decimal(18, 4)) as margin_amount
-    from lines
+    from told
     group by source_system, order_id
 ),
 
