@@ -3,18 +3,24 @@ with
 
 segments as (
     select
-        customer_id,
-        rfm_segment
-    from {{ ref('customer_rfm') }}
+        persons.customer_key,
+        rfm.rfm_segment
+    from {{ ref('customer_rfm') }} as rfm
+    inner join {{ ref('int_persons') }} as persons
+        on rfm.customer_id = persons.customer_id
 ),
 
 customer_months as (
     select
-        months.*,
+        months.customer_key,
+        months.order_month,
+        months.order_count,
+        months.cumulative_order_count,
+        months.net_sales_amount,
         segments.rfm_segment as segment
-    from {{ ref('fct_customer_months') }} as months
+    from {{ ref('int_customer_months') }} as months
     inner join segments
-        on months.customer_id = segments.customer_id
+        on months.customer_key = segments.customer_key
     where months.order_count > 0
 ),
 
@@ -27,19 +33,20 @@ sessions as (
     select
         cast(date_trunc('month', sessions.session_date) as date) as order_month,
         case
-            when sessions.customer_id is null then 'anonymous'
+            when sessions.customer_key is null then 'anonymous'
             else coalesce(segments.rfm_segment, 'prospect')
         end as segment,
         count(*) as visit_count,
         sum(sessions.duration_seconds) as duration_seconds,
         count(sessions.duration_seconds) as timed_visit_count,
         count(sessions.order_id) as ordering_visit_count
-    from {{ ref('fct_web_sessions') }} as sessions
+    from {{ ref('int_web_sessions') }} as sessions
     left join segments
-        on sessions.customer_id = segments.customer_id
+        on sessions.customer_key = segments.customer_key
+    where sessions.session_date <= {{ as_of_date() }}
     group by
         cast(date_trunc('month', sessions.session_date) as date),
-        case when sessions.customer_id is null then 'anonymous' else coalesce(segments.rfm_segment, 'prospect') end
+        case when sessions.customer_key is null then 'anonymous' else coalesce(segments.rfm_segment, 'prospect') end
 ),
 
 -- Whether a visit ended in an order is known where any did.
@@ -82,11 +89,11 @@ anonymous as (
         {{ add_months('before.order_month', distance) }} as order_month,
         before.segment,
         count(*) as before_count,
-        count(customer_months.customer_id) as kept_count
+        count(customer_months.customer_key) as kept_count
     from customer_months as before
     left join customer_months
         on
-            before.customer_id = customer_months.customer_id
+            before.customer_key = customer_months.customer_key
             and customer_months.order_month = {{ add_months('before.order_month', distance) }}
     where {{ add_months('before.order_month', distance) }} <= {{ as_of_date() }}
     group by {{ add_months('before.order_month', distance) }}, before.segment

@@ -4,7 +4,7 @@ with
 
 customers as (
     select
-        dim_customers.customer_id,
+        persons.customer_key,
         cast(date_trunc('month', dim_customers.first_order_date) as date) as cohort_month,
         coalesce(dim_customers.acquisition_channel, 'unknown') as acquisition_channel,
         coalesce(first_orders.first_category, 'unknown') as first_category,
@@ -17,7 +17,7 @@ customers as (
 ),
 
 customer_months as (
-    select * from {{ ref('fct_customer_months') }}
+    select * from {{ ref('int_customer_months') }}
 ),
 
 span as (
@@ -36,11 +36,11 @@ together as (
         sum(customer_months.net_sales_amount) as net_sales_amount,
         sum(customer_months.margin_amount) as margin_amount,
         count(*) - count(customer_months.margin_amount) as unknown_margin_count
-    from customers
-    inner join customer_months
+    from customer_months
+    inner join customers
         on
-            customers.customer_id = customer_months.customer_id
-            and customers.cohort_month <= customer_months.order_month
+            customer_months.customer_key = customers.customer_key
+            and customer_months.order_month >= customers.cohort_month
     group by
         customers.cohort_month, customers.acquisition_channel, customers.first_category, customers.region,
         customer_months.order_month
