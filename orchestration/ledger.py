@@ -7,10 +7,11 @@ import hashlib
 import json
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import duckdb
@@ -19,6 +20,7 @@ from orchestration import reading
 from orchestration.contract import Table
 from orchestration.landing import LandedFile
 from orchestration.reading.base import Outputs, Reading
+from orchestration.workers import Workers
 from regulars.errors import UserError
 from regulars.home import Home, hash_file
 from regulars.settings import SourceSettings
@@ -121,7 +123,7 @@ class LoadCount:
 
 @dataclass(frozen=True)
 class _Arrival:
-    """A landed file whose content is not loaded; is_standing: it was, but its raw file is gone."""
+    """A landed file whose content is not loaded under its name; is_standing: it is, but its raw file is gone."""
 
     landed: LandedFile
     settings: SourceSettings
@@ -132,9 +134,16 @@ class _Arrival:
     raw: Outputs
     is_standing: bool
 
+    def is_untouched(self) -> bool:
+        """Whether the file still is the one that was hashed."""
+        with contextlib.suppress(FileNotFoundError):
+            now = self.landed.path.stat()
+            return (now.st_size, now.st_mtime_ns) == (self.stat.st_size, self.stat.st_mtime_ns)
+        return False
+
 
 class Ledger:
-    """Loads of one home. Every method is one transaction."""
+    """Loads of one home. Every method is one transaction, but for `load`: one a file."""
 
     def __init__(self, home: Home):
         self.home = home
@@ -162,18 +171,31 @@ class Ledger:
         return Outputs(stem, stem.with_suffix(".recovered.parquet"), stem.with_suffix(".rejects.parquet"))
 
     def load(
-        self, files: Iterable[LandedFile], settings: dict[str, SourceSettings], default_zone: str, run_id: str
+        self,
+        files: Iterable[LandedFile],
+        settings: dict[str, SourceSettings],
+        default_zone: str,
+        run_id: str,
+        hash_of: Callable[[Path, os.stat_result], str] = lambda path, _: hash_file(path),
     ) -> LoadCount:
         """Load every file whose content was not loaded before under its path. The same again changes nothing.
 
         Files are read some at a time, and entered in their order.
+
+        Args:
+            hash_of: a file's SHA-256, for one who knows it by its size and time.
         """
         seen = loaded = rows_in = rejected = 0
-        arrivals = []
+        arrivals, refused = [], None
         for landed in files:
             seen += 1
             declared = settings[landed.source_system]
-            arrival = self._recognise(landed, declared, declared.time_zone or default_zone)
+            try:
+                arrival = self._recognise(landed, declared, declared.time_zone or default_zone, hash_of)
+            except UserError as error:
+                # Those before it are loaded first.
+                refused = error
+                break
             if arrival:
                 arrivals.append(arrival)
         with self._reading(arrivals) as readings:
@@ -182,9 +204,13 @@ class Ledger:
                 loaded += 1
                 rows_in += outcome.rows_in
                 rejected += outcome.rejected
+        if refused:
+            raise refused
         return LoadCount(seen, loaded, rows_in, rejected)
 
-    def _recognise(self, landed: LandedFile, settings: SourceSettings, zone: str) -> _Arrival | None:
+    def _recognise(
+        self, landed: LandedFile, settings: SourceSettings, zone: str, hash_of: Callable[[Path, os.stat_result], str]
+    ) -> _Arrival | None:
         """What there is to do for a file; None: its content is loaded already, or is not to count."""
         entity = landed.table.name
         with self._connect() as connection:
@@ -199,7 +225,7 @@ class Ledger:
                 stat.st_size,
                 stat.st_mtime_ns,
             )
-            content_hash = standing["content_hash"] if untouched else hash_file(landed.path)
+            content_hash = standing["content_hash"] if untouched else hash_of(landed.path, stat)
         except OSError as error:
             raise UserError(
                 f"this file can't be read: {error.strerror}", file=landed.file, remedy="Make it readable."
@@ -236,11 +262,18 @@ class Ledger:
         if not fresh:
             yield {}
             return
-        with reading.engine(self.home.build / "work") as engine, ThreadPoolExecutor(READERS) as pool:
-            try:
-                yield {file_id: pool.submit(self._read, engine, arrival) for file_id, arrival in fresh.items()}
-            finally:
-                pool.shutdown(cancel_futures=True)
+        work, readings = self.home.build / "work" / "reading", {}
+        try:
+            with reading.engine(work) as engine, Workers(engine, READERS) as workers:
+                for file_id, arrival in fresh.items():
+                    readings[file_id] = workers.submit(self._read, arrival, work)
+                yield readings
+        finally:
+            # What was read beside a file that could not be, and is not entered, is read again.
+            for file_id in readings:
+                if not self._twin(file_id):
+                    for path in fresh[file_id].raw:
+                        path.unlink(missing_ok=True)
 
     def _enter(self, arrival: _Arrival, readings: Mapping[int, Future[Reading]], run_id: str) -> Reading:
         """Remember a load, once its content is read; returns what became of it."""
@@ -288,16 +321,19 @@ class Ledger:
             )
         return outcome
 
-    def _read(self, engine: duckdb.DuckDBPyConnection, arrival: _Arrival) -> Reading:
-        raw = arrival.raw
+    @staticmethod
+    def _read(connection: duckdb.DuckDBPyConnection, arrival: _Arrival, work: Path) -> Reading:
+        raw, landed = arrival.raw, arrival.landed
         fresh = Outputs(*(path.with_suffix(".part") for path in raw))
         try:
             raw.typed.parent.mkdir(parents=True, exist_ok=True)
             for leftover in (*fresh, raw.recovered, raw.rejects):
                 leftover.unlink(missing_ok=True)
-            outcome = reading.read(
-                engine, arrival.landed, arrival.settings, arrival.zone, arrival.file_id, fresh, self.home.build / "work"
-            )
+            outcome = reading.read(connection, landed, arrival.settings, arrival.zone, arrival.file_id, fresh, work)
+            if not arrival.is_untouched():
+                raise UserError(
+                    "this file changed while it was read", file=landed.file, remedy="Let it arrive, then refresh again."
+                )
             # The typed rows last: a raw file that is there is whole, with all that belongs to it.
             for part, whole in reversed(list(zip(fresh, raw, strict=True))):
                 if part.exists():
@@ -308,6 +344,9 @@ class Ledger:
                 file=str(raw.typed.parent),
                 remedy="Free space or change its permissions, then refresh again: nothing was published.",
             ) from error
+        finally:
+            for part in fresh:
+                part.unlink(missing_ok=True)
         return outcome
 
     def _is_withdrawn(self, file: str, content_hash: str) -> bool:

@@ -82,7 +82,7 @@ class Publication:
                 file=str(self.home.published),
                 remedy="Free space or change its permissions, then refresh again: the last version is untouched.",
             ) from error
-        except duckdb.Error:
+        except (duckdb.Error, UserError):
             shutil.rmtree(fresh, ignore_errors=True)
             raise
         self._remove_old()

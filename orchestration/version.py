@@ -6,9 +6,9 @@ import contextlib
 import hashlib
 import json
 import os
-import shutil
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ import duckdb
 
 from orchestration.reading.base import AS_PARQUET, identifier, limit_engine, quoted
 from orchestration.warehouse import Warehouse, attach_marts
+from orchestration.workers import Workers
 from regulars.home import WAREHOUSE, Home
 
 # Relations that are written at a time: one alone leaves cores idle between its months.
@@ -71,19 +72,43 @@ def write_version(
     _checkpoint(home.marts)
     writer = _Writer(home.marts, folder, last)
     # Copying waits for the disk, encoding Parquet for a core.
-    with Warehouse(home).connect(read_only=True) as build, ThreadPoolExecutor(1 + WRITERS) as pool:
+    with Warehouse(home).connect(read_only=True) as build, _copied(home.marts, folder / WAREHOUSE):
         build.execute("set preserve_insertion_order = false")
-        copied = pool.submit(shutil.copyfile, home.marts, folder / WAREHOUSE)
-        written = list(pool.map(lambda relation: writer.write(build, relation), relations))
-        copied.result()
+        with Workers(build, WRITERS) as workers:
+            written = [workers.submit(writer.write, relation) for relation in relations]
+            written = [future.result() for future in written]
+    rows = {relation.full_name: count for relation, (count, _) in zip(relations, written, strict=True)}
     with duckdb.connect(str(folder / WAREHOUSE)) as connection:
         limit_engine(connection, home.engine)
         for relation in relations:
             if relation.stored_as:
                 _settle(connection, relation)
+            (count,) = connection.execute(f"select count(*) from {relation.full_name}").fetchone()
+            if count != rows[relation.full_name]:
+                raise RuntimeError(f"{relation.full_name} has {count} rows, its Parquet {rows[relation.full_name]}")
         _describe(connection, relations)
-    rows = {relation.full_name: count for relation, (count, _) in zip(relations, written, strict=True)}
     return rows, {place: content for _, contents in written for place, content in contents.items()}
+
+
+@contextlib.contextmanager
+def _copied(source: Path, target: Path) -> Iterator[None]:
+    """A file is copied meanwhile.
+
+    By another process: one that opens and closes a database file takes away the lock that it has on it itself.
+
+    Raises:
+        OSError: when it could not be.
+    """
+    command = [sys.executable, "-c", "import shutil, sys; shutil.copyfile(*sys.argv[1:])", str(source), str(target)]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    try:
+        yield
+        _, told = process.communicate()
+        if process.returncode:
+            raise OSError(told.strip().splitlines()[-1] if told.strip() else "the copy was killed")
+    finally:
+        process.kill()
+        process.wait()
 
 
 def _checkpoint(marts: Path) -> None:
@@ -152,14 +177,12 @@ class _Writer:
             with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
                 self.known = json.loads((last / "manifest.json").read_text())["parquet"]
 
-    def write(self, build: duckdb.DuckDBPyConnection, relation: Relation) -> tuple[int, dict[str, str]]:
+    def write(self, connection: duckdb.DuckDBPyConnection, relation: Relation) -> tuple[int, dict[str, str]]:
         """A relation as Parquet, one file or one per month; returns its rows, and what each file holds."""
-        with build.cursor() as connection:
-            # A cursor begins with settings of its own.
-            attach_marts(connection, self.marts, read_only=True)
-            connection.execute("set TimeZone = 'UTC'")
-            parts = self._parts(connection, relation)
-            contents = {part.place: self._put(connection, relation, part) for part in parts}
+        attach_marts(connection, self.marts, read_only=True)
+        connection.execute("set TimeZone = 'UTC'")
+        parts = self._parts(connection, relation)
+        contents = {part.place: self._put(connection, relation, part) for part in parts}
         return sum(part.rows for part in parts), contents
 
     def _parts(self, connection: duckdb.DuckDBPyConnection, relation: Relation) -> list[_Part]:

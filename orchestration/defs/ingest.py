@@ -72,7 +72,8 @@ def landed_table(table: Table) -> dg.AssetsDefinition:
             session = refresh.session
             files = [landed for landed in session.landing.files if landed.table == table]
             settings = {landed.source_system: session.landing.settings(landed.source_system) for landed in files}
-            count = session.ledger.load(files, settings, session.home.settings.time_zone, session.run_id)
+            zone, hash_of = session.home.settings.time_zone, session.fingerprint.hash_of
+            count = session.ledger.load(files, settings, zone, session.run_id, hash_of)
             rows = session.warehouse.create_raw_relation(table, session.ledger)
         return dg.MaterializeResult(
             metadata={

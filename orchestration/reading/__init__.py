@@ -35,20 +35,25 @@ READERS = {
 
 @contextmanager
 def engine(work: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """What files are read with, several at a time if need be: all of them keep to one memory limit.
+    """What files are read with: cursors of it read several at a time, and keep to one memory limit together.
 
     Args:
-        work: folder for temporary files.
+        work: folder for temporary files, which is emptied first and removed in the end.
     """
-    with duckdb.connect() as database:
-        limit_engine(database, exported_engine())
-        database.execute("set preserve_insertion_order = true")
-        database.execute(f"set temp_directory = {quoted(work / 'spill')}")
-        yield database
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir(parents=True)
+    try:
+        with duckdb.connect() as database:
+            limit_engine(database, exported_engine())
+            database.execute("set preserve_insertion_order = true")
+            database.execute(f"set temp_directory = {quoted(work / 'spill')}")
+            yield database
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
 
 
 def read(
-    database: duckdb.DuckDBPyConnection,
+    connection: duckdb.DuckDBPyConnection,
     landed: LandedFile,
     settings: SourceSettings,
     time_zone: str,
@@ -59,28 +64,27 @@ def read(
     """Read a landed file into Parquet: its rows, those that had to be normalised first, and those that can't be read.
 
     Args:
-        database: an `engine`.
+        connection: an `engine`, or a cursor of one.
         time_zone: zone of instants without one.
         file_id: carried by every row.
         outputs: where the three files go; all but the first are written only when they have rows.
-        work: folder for temporary files; one below it is this file's.
+        work: the engine's folder for temporary files; one in it is this file's.
 
     Raises:
         UserError: when the file as a whole can't be used.
     """
     own = work / f"{file_id:016x}"
-    with database.cursor() as connection:
-        connection.execute(f"set TimeZone = {quoted(time_zone)}")
-        try:
-            return READERS[landed.format](Task(connection, landed, settings, file_id, outputs, own))
-        except duckdb.IOException as error:
-            raise UserError(
-                f"the raw zone can't be written: {str(error).splitlines()[0]}",
-                file=str(outputs.typed.parent),
-                remedy="Free space or change its permissions, then refresh again: nothing was published.",
-            ) from error
-        finally:
-            shutil.rmtree(own, ignore_errors=True)
+    connection.execute(f"set TimeZone = {quoted(time_zone)}")
+    try:
+        return READERS[landed.format](Task(connection, landed, settings, file_id, outputs, own))
+    except duckdb.IOException as error:
+        raise UserError(
+            f"the raw zone can't be written: {str(error).splitlines()[0]}",
+            file=str(outputs.typed.parent),
+            remedy="Free space or change its permissions, then refresh again: nothing was published.",
+        ) from error
+    finally:
+        shutil.rmtree(own, ignore_errors=True)
 
 
 def reader_hash_parts(table: Table, settings: SourceSettings, time_zone: str) -> str:

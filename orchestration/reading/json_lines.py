@@ -57,6 +57,8 @@ def read_objects(
             from {lines}
             """
         )
+    except duckdb.OutOfMemoryException:
+        raise
     except duckdb.Error as error:
         raise UserError(
             f"this can't be read as JSON lines: {str(error).splitlines()[0].replace(str(path), task.landed.file)}",

@@ -126,3 +126,25 @@ def test_rows_stay_as_they_were_when_the_landing_zone_is_cleaned_up(place):
         )
         == before
     )
+
+
+def fails_to_write(*arguments):
+    raise OSError(28, "No space left on device")
+
+
+@pytest.mark.parametrize("broken", [("_Writer._put", fails_to_write), ("WAREHOUSE", "nowhere/warehouse.duckdb")],
+                         ids=["Parquet", "copy"])  # fmt: skip
+def test_what_cannot_be_written_leaves_the_last_version(place, monkeypatch, broken):
+    place.land("shop/order_lines.csv", orders(5))
+    assert place.refresh_here().exit == 0
+    last = (place.root / "published").resolve()
+    place.land("shop/order_lines.csv", orders(6))
+    with monkeypatch.context() as patch:
+        patch.setattr(f"orchestration.version.{broken[0]}", broken[1])
+        refused = place.refresh_here()
+    assert refused.exit == 2, refused.text
+    assert "the published warehouse can't be written" in refused.text
+    assert (place.root / "published").resolve() == last
+    assert not list((place.root / "versions").glob(".*"))
+    assert place.refresh_here().exit == 0
+    assert place.query("select count(*) from core.fct_orders") == [(6,)]

@@ -44,3 +44,10 @@ def test_rows_are_counted_whether_they_are_few_or_many(batch, below, runs):
     assert result.result["observed_value"] == below
     assert len(result.result["details"]["unexpected_rows"]) == min(below, 200)
     assert len(asked) == runs
+
+
+def test_a_query_that_cannot_run_is_no_success(batch):
+    import great_expectations as gx
+
+    expectation = gx.expectations.UnexpectedRowsExpectation(unexpected_rows_query="select nothing from {batch}")
+    assert not batch.validate(expectation, result_format="COMPLETE").success

@@ -55,7 +55,6 @@ lines as (
 told as (
     select
         *,
-        not is_return as is_sale,
         {%- for column in of_sales %}
         case when not is_return then {{ column }} end as sale_{{ column }}{{ "," if not loop.last }}
         {%- endfor %}
@@ -72,18 +71,18 @@ added_up as (
         {%- for column in ['store_id', 'channel', 'payment_method'] %}
         {#- Of its sales: what was bought on the web stays so when it is brought back to a store. #}
         case
-            when not max(is_sale)
+            when count(sale_order_date) = 0
                 then case when min({{ column }}) = max({{ column }}) then min({{ column }}) end
             when min(sale_{{ column }}) = max(sale_{{ column }}) then min(sale_{{ column }})
         end as {{ column }},
         {%- endfor %}
         count(*) as line_count,
-        not max(is_sale) as is_return_only,
+        count(sale_order_date) = 0 as is_return_only,
         cast(sum(quantity) as decimal(18, 4)) as quantity,
         cast(sum(gross_sales_amount) as decimal(18, 4)) as gross_sales_amount,
         {%- for column in ['discount_amount', 'coupon_discount_amount'] %}
         {#- Returned lines have none by definition, and tell nothing of the others. #}
-        cast(case when not max(is_sale) then 0 else sum(sale_{{ column }}) end as decimal(18, 4)) as {{ column }},
+        cast(case when count(sale_order_date) = 0 then 0 else sum(sale_{{ column }}) end as decimal(18, 4)) as {{ column }},
         {%- endfor %}
         cast(sum(return_amount) as decimal(18, 4)) as return_amount,
         cast(sum(net_sales_amount) as decimal(18, 4)) as net_sales_amount,
