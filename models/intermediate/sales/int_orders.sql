@@ -54,9 +54,9 @@ lines as (
 -- What lines of sales say, beside what all lines say: a condition on each aggregate takes a fifth longer.
 told as (
     select
-        *,
-        {%- for column in of_sales %}
-        case when not is_return then {{ column }} end as sale_{{ column }}{{ "," if not loop.last }}
+        *
+        {%- for column in of_sales %},
+        case when not is_return then {{ column }} end as sale_{{ column }}
         {%- endfor %}
     from lines
 ),
