@@ -54,10 +54,10 @@ lines as (
 -- What lines of sales say, beside what all lines say: a condition on each aggregate takes a fifth longer.
 told as (
     select
-        *
-        {%- for column in of_sales %},
-        case when not is_return then {{ column }} end as sale_{{ column }}
+        {%- for column in of_sales %}
+        case when not is_return then {{ column }} end as sale_{{ column }},
         {%- endfor %}
+        *
     from lines
 ),
 
