@@ -142,8 +142,8 @@ def test_what_cannot_be_written_leaves_the_last_version(place, monkeypatch, brok
     with monkeypatch.context() as patch:
         patch.setattr(f"orchestration.version.{broken[0]}", broken[1])
         refused = place.refresh_here()
-    assert refused.exit == 2, refused.text
-    assert "the published warehouse can't be written" in refused.text
+    assert refused.exit == 2, refused.messages
+    assert "the published warehouse can't be written" in "".join(refused.messages)
     assert (place.root / "published").resolve() == last
     assert not list((place.root / "versions").glob(".*"))
     assert place.refresh_here().exit == 0
