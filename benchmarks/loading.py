@@ -71,11 +71,12 @@ def to_raw_zone(folder: str) -> None:
     """Ours: hash, encoding, header, types, rejects, Parquet, ledger."""
     from orchestration.landing import Landing
     from orchestration.ledger import Ledger
+    from orchestration.loading import Loader
 
     home, _, tables = home_at(folder)
     landing = Landing(home, tables)
     begin = time.perf_counter()
-    count = Ledger(home).load(landing.files, {"till": landing.settings("till")}, "UTC", "benchmark")
+    count = Loader(home, Ledger(home), "benchmark").load(landing.files, {"till": landing.settings("till")})
     print(time.perf_counter() - begin)
     assert (count.rows_in, count.rejected) == (LINES, 0)
 

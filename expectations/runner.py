@@ -88,9 +88,9 @@ class Runner:
             engine.dispose()
         outcomes: list[dict[str, Any]] = []
         self.is_used = True
-        if not source.get_execution_engine().execute_query(text("select 1")).fetchmany(2):
-            raise RuntimeError("what the engine finds does not reach Great Expectations: every check would pass")
         try:
+            if not source.get_execution_engine().execute_query(text("select 1")).fetchmany(2):
+                raise RuntimeError("what the engine finds does not reach Great Expectations: every check would pass")
             for path in (path for path in suite_files(gate) if path.stem in suites):
                 outcomes += self._run(source, gate, path)
         finally:

@@ -3,30 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
-import os
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future
-from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
-from pathlib import Path
-from zoneinfo import ZoneInfo
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
 
-import duckdb
-
-from orchestration import reading
 from orchestration.contract import Table
-from orchestration.landing import LandedFile
-from orchestration.reading.base import Outputs, Reading
-from orchestration.workers import Workers
+from orchestration.reading.base import Outputs
 from regulars.errors import UserError
-from regulars.home import Home, hash_file
+from regulars.home import Home
 from regulars.settings import SourceSettings
-
-# Files read at a time: Python checks the encoding of one while the engine types another.
-READERS = 2
 
 SCHEMA = """
 create table if not exists loads (
@@ -111,39 +98,8 @@ order by load_id
 """
 
 
-@dataclass(frozen=True)
-class LoadCount:
-    """What one table's ingestion did: files looked at, loaded now, and rows of those."""
-
-    files: int
-    loaded: int
-    rows_in: int
-    rejected: int
-
-
-@dataclass(frozen=True)
-class _Arrival:
-    """A landed file whose content is not loaded under its name; is_standing: it is, but its raw file is gone."""
-
-    landed: LandedFile
-    settings: SourceSettings
-    zone: str
-    stat: os.stat_result
-    content_hash: str
-    file_id: int
-    raw: Outputs
-    is_standing: bool
-
-    def is_untouched(self) -> bool:
-        """Whether the file still is the one that was hashed."""
-        with contextlib.suppress(FileNotFoundError):
-            now = self.landed.path.stat()
-            return (now.st_size, now.st_mtime_ns) == (self.stat.st_size, self.stat.st_mtime_ns)
-        return False
-
-
 class Ledger:
-    """Loads of one home. Every method is one transaction, but for `load`: one a file."""
+    """Loads of one home. Every method is one transaction."""
 
     def __init__(self, home: Home):
         self.home = home
@@ -170,189 +126,35 @@ class Ledger:
         stem = self.home.raw / source_system / entity / f"{file_id:016x}.parquet"
         return Outputs(stem, stem.with_suffix(".recovered.parquet"), stem.with_suffix(".rejects.parquet"))
 
-    def load(
-        self,
-        files: Iterable[LandedFile],
-        settings: dict[str, SourceSettings],
-        default_zone: str,
-        run_id: str,
-        hash_of: Callable[[Path, os.stat_result], str] = lambda path, _: hash_file(path),
-    ) -> LoadCount:
-        """Load every file whose content was not loaded before under its path. The same again changes nothing.
-
-        Files are read some at a time, and entered in their order.
-
-        Args:
-            hash_of: a file's SHA-256, for one who knows it by its size and time.
-        """
-        seen = loaded = rows_in = rejected = 0
-        arrivals, refused = [], None
-        for landed in files:
-            seen += 1
-            declared = settings[landed.source_system]
-            try:
-                arrival = self._recognise(landed, declared, declared.time_zone or default_zone, hash_of)
-            except UserError as error:
-                # Those before it are loaded first.
-                refused = error
-                break
-            if arrival:
-                arrivals.append(arrival)
-        with self._reading(arrivals) as readings:
-            for arrival in arrivals:
-                outcome = self._enter(arrival, readings, run_id)
-                loaded += 1
-                rows_in += outcome.rows_in
-                rejected += outcome.rejected
-        if refused:
-            raise refused
-        return LoadCount(seen, loaded, rows_in, rejected)
-
-    def _recognise(
-        self, landed: LandedFile, settings: SourceSettings, zone: str, hash_of: Callable[[Path, os.stat_result], str]
-    ) -> _Arrival | None:
-        """What there is to do for a file; None: its content is loaded already, or is not to count."""
-        entity = landed.table.name
+    def standing(self, source_system: str, entity: str, file: str) -> sqlite3.Row | None:
+        """The load that tells what lies under a path."""
         with self._connect() as connection:
-            standing = connection.execute(
+            return connection.execute(
                 f"select * from ({STATUS}) where standing = 'standing'"
                 " and source_system = ? and entity = ? and file = ?",
-                (landed.source_system, entity, landed.file),
+                (source_system, entity, file),
             ).fetchone()
-        try:
-            stat = landed.path.stat()
-            untouched = standing and (standing["size"], standing["mtime_ns"]) == (
-                stat.st_size,
-                stat.st_mtime_ns,
-            )
-            content_hash = standing["content_hash"] if untouched else hash_of(landed.path, stat)
-        except OSError as error:
-            raise UserError(
-                f"this file can't be read: {error.strerror}", file=landed.file, remedy="Make it readable."
-            ) from error
-        if self._is_withdrawn(landed.file, content_hash):
-            # Whatever lay there in between gave way to a content that does not count.
-            with self._connect() as connection:
-                connection.execute("update loads set is_withdrawn = 1 where file = ?", (landed.file,))
-            return None
-        parts = f"{landed.source_system}|{entity}|{content_hash}|" + reading.reader_hash_parts(
-            landed.table, settings, zone
-        )
-        # 60 bits, positive in a 64-bit integer on every engine.
-        file_id = int(hashlib.sha256(parts.encode()).hexdigest()[:15], 16)
-        is_standing = bool(standing and standing["file_id"] == file_id)
-        raw = self.raw_files(landed.source_system, entity, file_id)
-        if is_standing and raw.typed.exists():
-            return None
-        return _Arrival(landed, settings, zone, stat, content_hash, file_id, raw, is_standing)
 
-    def _twin(self, file_id: int) -> sqlite3.Row | None:
-        """The first load of this content."""
+    def twin(self, file_id: int) -> sqlite3.Row | None:
+        """The first load of a content."""
         with self._connect() as connection:
             query = "select * from loads where file_id = ? order by load_id limit 1"
             return connection.execute(query, (file_id,)).fetchone()
 
-    @contextlib.contextmanager
-    def _reading(self, arrivals: Sequence[_Arrival]) -> Iterator[Mapping[int, Future[Reading]]]:
-        """Readings, by file id, of the contents that have to be read."""
-        fresh: dict[int, _Arrival] = {}
-        for arrival in arrivals:
-            if not arrival.raw.typed.exists() or not self._twin(arrival.file_id):
-                fresh.setdefault(arrival.file_id, arrival)
-        if not fresh:
-            yield {}
-            return
-        work, readings = self.home.build / "work" / "reading", {}
-        try:
-            with reading.engine(work) as engine, Workers(engine, READERS) as workers:
-                for file_id, arrival in fresh.items():
-                    readings[file_id] = workers.submit(self._read, arrival, work)
-                yield readings
-        finally:
-            # What was read beside a file that could not be, and is not entered, is read again.
-            for file_id in readings:
-                if not self._twin(file_id):
-                    for path in fresh[file_id].raw:
-                        path.unlink(missing_ok=True)
-
-    def _enter(self, arrival: _Arrival, readings: Mapping[int, Future[Reading]], run_id: str) -> Reading:
-        """Remember a load, once its content is read; returns what became of it."""
-        landed, twin = arrival.landed, self._twin(arrival.file_id)
-        if arrival.file_id in readings:
-            outcome = readings[arrival.file_id].result()
-        else:
-            outcome = Reading(
-                twin["rows_in"],
-                twin["rejected"],
-                twin["first_line"],
-                twin["encoding"],
-                twin["delimiter"],
-                tuple(filter(None, (twin["ignored_columns"] or "").split(", "))),
-            )
-        if arrival.is_standing:
-            return outcome
-        now, zone = datetime.now(UTC), ZoneInfo(arrival.zone)
-        tomorrow = datetime.combine(now.astimezone(zone).date() + timedelta(days=1), time(), zone)
-        limit = twin["event_limit_at"] if twin else tomorrow.astimezone(UTC).replace(tzinfo=None).isoformat(" ")
+    def enter(self, load: Mapping[str, Any]) -> None:
+        """Remember a load: column of `loads` -> value."""
+        columns, marks = ", ".join(load), ", ".join("?" for _ in load)
         with self._connect() as connection:
-            connection.execute(
-                "insert into loads (source_system, source, entity, file, content_hash, file_id, size, mtime_ns,"
-                " rows_in, rejected, first_line, encoding, delimiter, ignored_columns, run_id, loaded_at,"
-                " event_limit_at) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    landed.source_system,
-                    landed.table.source,
-                    landed.table.name,
-                    landed.file,
-                    arrival.content_hash,
-                    arrival.file_id,
-                    arrival.stat.st_size,
-                    arrival.stat.st_mtime_ns,
-                    outcome.rows_in,
-                    outcome.rejected,
-                    outcome.first_line,
-                    outcome.encoding,
-                    outcome.delimiter,
-                    ", ".join(outcome.ignored_columns) or None,
-                    run_id,
-                    now.replace(tzinfo=None).isoformat(" ", "seconds"),
-                    limit,
-                ),
-            )
-        return outcome
+            connection.execute(f"insert into loads ({columns}) values ({marks})", tuple(load.values()))
 
-    @staticmethod
-    def _read(connection: duckdb.DuckDBPyConnection, arrival: _Arrival, work: Path) -> Reading:
-        raw, landed = arrival.raw, arrival.landed
-        fresh = Outputs(*(path.with_suffix(".part") for path in raw))
-        try:
-            raw.typed.parent.mkdir(parents=True, exist_ok=True)
-            for leftover in (*fresh, raw.recovered, raw.rejects):
-                leftover.unlink(missing_ok=True)
-            outcome = reading.read(connection, landed, arrival.settings, arrival.zone, arrival.file_id, fresh, work)
-            if not arrival.is_untouched():
-                raise UserError(
-                    "this file changed while it was read", file=landed.file, remedy="Let it arrive, then refresh again."
-                )
-            # The typed rows last: a raw file that is there is whole, with all that belongs to it.
-            for part, whole in reversed(list(zip(fresh, raw, strict=True))):
-                if part.exists():
-                    part.replace(whole)
-        except OSError as error:
-            raise UserError(
-                f"the raw zone can't be written: {error.strerror}",
-                file=str(raw.typed.parent),
-                remedy="Free space or change its permissions, then refresh again: nothing was published.",
-            ) from error
-        finally:
-            for part in fresh:
-                part.unlink(missing_ok=True)
-        return outcome
-
-    def _is_withdrawn(self, file: str, content_hash: str) -> bool:
+    def leaves_out(self, file: str, content_hash: str) -> bool:
+        """Whether this content of a file was withdrawn; whatever lay there in between gave way to it, then."""
         with self._connect() as connection:
             query = "select count(*) from withdrawals where file = ? and content_hash = ?"
-            return connection.execute(query, (file, content_hash)).fetchone()[0] > 0
+            is_withdrawn = connection.execute(query, (file, content_hash)).fetchone()[0] > 0
+            if is_withdrawn:
+                connection.execute("update loads set is_withdrawn = 1 where file = ?", (file,))
+            return is_withdrawn
 
     def withdraw(self, file: str) -> int:
         """Take a file's rows out, and keep this content of it out; returns how many loads were withdrawn.

@@ -16,7 +16,7 @@ import duckdb
 
 import regulars
 from orchestration.version import Relation, write_version
-from regulars.errors import UserError
+from regulars.errors import UserError, in_short
 from regulars.home import Home
 
 
@@ -76,9 +76,8 @@ class Publication:
             self._point_to(version)
         except (OSError, duckdb.IOException) as error:
             shutil.rmtree(fresh, ignore_errors=True)
-            reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
             raise UserError(
-                f"the published warehouse can't be written: {reason}",
+                f"the published warehouse can't be written: {in_short(error)}",
                 file=str(self.home.published),
                 remedy="Free space or change its permissions, then refresh again: the last version is untouched.",
             ) from error

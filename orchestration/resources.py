@@ -18,6 +18,7 @@ from orchestration.contract import Table, tables
 from orchestration.control import CheckOutcome, Control, reporting_currency
 from orchestration.landing import Landing
 from orchestration.ledger import Ledger
+from orchestration.loading import Loader
 from orchestration.publication import Publication
 from orchestration.warehouse import Warehouse
 from regulars.errors import Exit, UserError
@@ -66,6 +67,11 @@ class Session:
     def ledger(self) -> Ledger:
         """All loads."""
         return Ledger(self.home)
+
+    @cached_property
+    def loader(self) -> Loader:
+        """What loads landed files."""
+        return Loader(self.home, self.ledger, self.run_id, self.fingerprint.hash_of)
 
     @cached_property
     def warehouse(self) -> Warehouse:

@@ -16,7 +16,7 @@ import duckdb
 from orchestration.contract import Table
 from orchestration.ledger import Ledger
 from orchestration.reading.base import identifier, limit_engine, located, quoted
-from regulars.errors import UserError
+from regulars.errors import UserError, in_short
 from regulars.home import Home
 
 RESTRICTED = "restricted"
@@ -65,7 +65,7 @@ class Warehouse:
             attach_marts(connection, self.home.marts, read_only)
         except duckdb.IOException as error:
             raise UserError(
-                f"the build database can't be opened: {str(error).splitlines()[0]}",
+                f"the build database can't be opened: {in_short(error)}",
                 file=str(self.home.database),
                 remedy="Close the program that holds it, or make it writable.",
             ) from error

@@ -48,6 +48,11 @@ class UserError(Exception):
         return f"{where + ': ' if where else ''}{self.what}\n  What to do: {self.remedy}"
 
 
+def in_short(error: Exception) -> str:
+    """What the system or DuckDB says went wrong, in one line."""
+    return getattr(error, "strerror", None) or str(error).splitlines()[0]
+
+
 # How the system, SQLite and DuckDB say that the machine, not the program, is at fault.
 OUT_OF_ROOM = (
     "No space left",

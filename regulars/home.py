@@ -9,7 +9,7 @@ import json
 import os
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -298,9 +298,7 @@ class Fingerprint:
         for path in landed_paths(self.home.landing):
             try:
                 stat = path.stat()
-                seen = known.get(str(path))
-                same = seen and seen[:2] == [stat.st_size, stat.st_mtime_ns]
-                landing[str(path)] = [stat.st_size, stat.st_mtime_ns, seen[2] if same else hash_file(path)]
+                landing[str(path)] = [stat.st_size, stat.st_mtime_ns, _hash(known, path, stat)]
             except OSError as error:
                 raise UserError(
                     f"this file can't be read: {error.strerror}",
@@ -320,9 +318,7 @@ class Fingerprint:
 
     def hash_of(self, path: Path, stat: os.stat_result) -> str:
         """A file's SHA-256: known already, if it is the one that was looked at."""
-        seen = self.now["landing"].get(str(path))
-        same = seen and seen[:2] == [stat.st_size, stat.st_mtime_ns]
-        return seen[2] if same else hash_file(path)
+        return _hash(self.now["landing"], path, stat)
 
     @property
     def _hashes(self) -> Path:
@@ -355,6 +351,13 @@ class Fingerprint:
         temporary = self.path.with_suffix(".tmp")
         temporary.write_text(json.dumps(self.now))
         temporary.replace(self.path)
+
+
+def _hash(known: Mapping[str, list], path: Path, stat: os.stat_result) -> str:
+    """A file's SHA-256; `known` (path -> size, time, hash) spares reading it, where it has that size and time."""
+    seen = known.get(str(path))
+    same = seen and seen[:2] == [stat.st_size, stat.st_mtime_ns]
+    return seen[2] if same else hash_file(path)
 
 
 def code_hash() -> str:

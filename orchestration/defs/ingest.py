@@ -1,6 +1,7 @@
 """Landed files: every file of every source system, as it came, in the raw zone; and what the ledger knows of them.
 
-Belongs here: which table becomes which asset. Does not: how a file is read (reader.py) or remembered (ledger.py).
+Belongs here: which table becomes which asset. Does not: how a file is loaded (loading.py), read (reading/) or
+remembered (ledger.py).
 """
 
 from collections.abc import Sequence
@@ -72,8 +73,7 @@ def landed_table(table: Table) -> dg.AssetsDefinition:
             session = refresh.session
             files = [landed for landed in session.landing.files if landed.table == table]
             settings = {landed.source_system: session.landing.settings(landed.source_system) for landed in files}
-            zone, hash_of = session.home.settings.time_zone, session.fingerprint.hash_of
-            count = session.ledger.load(files, settings, zone, session.run_id, hash_of)
+            count = session.loader.load(files, settings)
             rows = session.warehouse.create_raw_relation(table, session.ledger)
         return dg.MaterializeResult(
             metadata={

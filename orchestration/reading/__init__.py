@@ -17,7 +17,6 @@ from orchestration.contract import Table
 from orchestration.landing import LandedFile
 from orchestration.reading import delimited, json_lines, parquet, workbook
 from orchestration.reading.base import Outputs, Reading, Task, limit_engine, quoted
-from regulars.errors import UserError
 from regulars.home import exported_engine
 from regulars.settings import SourceSettings
 
@@ -72,17 +71,12 @@ def read(
 
     Raises:
         UserError: when the file as a whole can't be used.
+        duckdb.IOException: when the outputs can't be written.
     """
     own = work / f"{file_id:016x}"
     connection.execute(f"set TimeZone = {quoted(time_zone)}")
     try:
         return READERS[landed.format](Task(connection, landed, settings, file_id, outputs, own))
-    except duckdb.IOException as error:
-        raise UserError(
-            f"the raw zone can't be written: {str(error).splitlines()[0]}",
-            file=str(outputs.typed.parent),
-            remedy="Free space or change its permissions, then refresh again: nothing was published.",
-        ) from error
     finally:
         shutil.rmtree(own, ignore_errors=True)
 

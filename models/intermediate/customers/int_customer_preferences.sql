@@ -3,7 +3,6 @@
     materialized='incremental', incremental_strategy='replace_changed',
     meta={'changed': {'int_changed_window_customers': ['customer_key']}}
 ) }}
-{%- set levels = ['department', 'brand'] %}
 with
 
 lines as {{ inlined() }} (
@@ -26,14 +25,10 @@ totals as (
     from lines
     group by customer_key
 )
-{%- for level in levels %},
+{%- for level in ['department', 'brand'] %},
 
 {{ level }}_names as (
-    select distinct
-        {{ level }}_number,
-        {{ level }}
-    from {{ ref('int_product_kinds') }}
-    where {{ level }} is not null
+    {{ numbered(level) }}
 ),
 
 {{ level }}_sales as (

@@ -35,11 +35,7 @@ products as (
 ),
 
 names as (
-    select distinct
-        category_number,
-        category
-    from {{ ref('int_product_kinds') }}
-    where category is not null
+    {{ numbered('category') }}
 ),
 
 sales as (

@@ -26,17 +26,13 @@ with
 products as (
     select
         product_id,
-        category,
         category_number
     from {{ ref('int_product_kinds') }}
     where category is not null
 ),
 
 categories as (
-    select distinct
-        category_number,
-        category
-    from products
+    {{ numbered('category') }}
 ),
 
 tiered as (

@@ -11,6 +11,7 @@ from orchestration import reading
 from orchestration.contract import Column, Table
 from orchestration.landing import LandedFile
 from orchestration.ledger import Ledger
+from orchestration.loading import Loader
 from regulars.errors import UserError
 from regulars.home import Home
 from regulars.settings import SourceSettings
@@ -40,7 +41,7 @@ def landed(home: Home, contents: dict[str, str], system: str = "shop") -> list[L
 
 def load(home: Home, files: list[LandedFile], run: str = "r"):
     settings = {"shop": SourceSettings(), "east": SourceSettings(time_zone="Asia/Tokyo")}
-    return Ledger(home).load(files, settings, "UTC", run)
+    return Loader(home, Ledger(home), run).load(files, settings)
 
 
 def rows(count: int, bad: tuple[int, ...] = ()) -> str:
