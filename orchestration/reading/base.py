@@ -141,12 +141,17 @@ def match_columns(landed: LandedFile, names: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def select_list(columns: Sequence[Column], values: dict[str, str]) -> str:
-    """SQL of every declared column as it is stored; NULL for those a file does not have."""
+def select_list(columns: Sequence[Column], values: dict[str, str], instants: Mapping[str, str] | None = None) -> str:
+    """SQL of every declared column as it is stored; NULL for those a file does not have.
+
+    Args:
+        values: declared column -> SQL of its value, of the declared type.
+        instants: declared column -> SQL of its value as it is stored.
+    """
+    kept = {column.name: stored(values[column.name], column.data_type) for column in columns if column.name in values}
+    kept |= instants or {}
     return ", ".join(
-        f"{stored(values[column.name], column.data_type)} as {identifier(column.name)}"
-        if column.name in values
-        else f"cast(null as {column.stored_type}) as {identifier(column.name)}"
+        f"{kept.get(column.name, f'cast(null as {column.stored_type})')} as {identifier(column.name)}"
         for column in columns
     )
 

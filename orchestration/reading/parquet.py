@@ -19,6 +19,7 @@ from orchestration.reading.base import (
     select_list,
     write_rejects,
 )
+from orchestration.reading.zones import as_utc
 from regulars.errors import UserError
 
 
@@ -33,19 +34,27 @@ def read(task: Task) -> Reading:
     kinds = {name: kind.lower() for name, kind, *_ in described}
     given = match_columns(landed, list(kinds))
     readable: dict[str, str] = {}
+    instants: dict[str, str] = {}
     texts, unreadable = {}, {}
-    for column in task.columns:
-        if column.name in given:
-            value, converted = _converted(task, column, given[column.name], kinds[given[column.name]])
+    named = ", ".join(f"{identifier(name)} := cast({identifier(key)} as varchar)" for name, key in given.items())
+    try:
+        for column in task.columns:
+            if column.name not in given:
+                continue
+            name, kind = given[column.name], kinds[given[column.name]]
+            is_local = column.data_type == "timestamptz" and kind == "timestamp"
+            instant = as_utc(connection, identifier(name), source) if is_local else None
+            if instant:
+                instants[column.name] = instant
+                continue
+            value, converted = _converted(task, column, name, kind)
             readable[column.name] = converted or value
             if converted:
                 texts[column.name] = f"cast({value} as varchar)"
                 unreadable[column.name] = f"({value} is not null and {converted} is null)"
-    bad = " or ".join(unreadable.values()) or "false"
-    named = ", ".join(f"{identifier(name)} := cast({identifier(key)} as varchar)" for name, key in given.items())
-    try:
+        bad = " or ".join(unreadable.values()) or "false"
         typed = connection.execute(
-            f"copy (select {select_list(task.columns, readable)}, "
+            f"copy (select {select_list(task.columns, readable, instants)}, "
             f"cast({task.file_id} as bigint) as _file_id from {source} where not ({bad})) "
             f"to {quoted(task.outputs.typed)} {AS_PARQUET}"
         ).fetchone()[0]
