@@ -201,19 +201,22 @@
         and {{ code }}_playbook.code_list = '{{ code }}'
 {%- endmacro %}
 
-{% macro told_of(code) %}
-  {#- Columns that tell people what a code means and what to do; goes with join_playbook. -#}
-  {%- for kind in ['label', 'advice'] %}{% for language in ['en', 'zh'] -%}
-    {{ code }}_playbook.{{ kind }}_{{ language }} as {{ code }}_{{ kind }}_{{ language }}{{ "," if not (kind == 'advice' and language == 'zh') }}
-    {% endfor %}{% endfor -%}
+{% macro name_of(code) %}
+  {#- What a code is called; goes with join_playbook. -#}
+  {{ playbook_columns(code, ['label']) }}
 {%- endmacro %}
 
-{% macro local_times() %}
-  {#- Local times of quarter hours, in the zone that each source system declares now. -#}
-    select local_quarter_hours.*
-    from {{ ref('int_local_quarter_hours') }} as local_quarter_hours
-    inner join {{ source('control', 'source_systems') }} as source_systems
-        on
-            local_quarter_hours.source_system = source_systems.source_system
-            and local_quarter_hours.time_zone = source_systems.time_zone
+{% macro told_of(code) %}
+  {#- Columns that tell people what a code means and what to do; goes with join_playbook. -#}
+  {{ playbook_columns(code, ['label', 'advice']) }}
+{%- endmacro %}
+
+{% macro playbook_columns(code, kinds) %}
+  {%- set found = [] -%}
+  {%- for kind in kinds -%}
+    {%- for language in ['en', 'zh'] -%}
+      {%- do found.append(code ~ '_playbook.' ~ kind ~ '_' ~ language ~ ' as ' ~ code ~ '_' ~ kind ~ '_' ~ language) -%}
+    {%- endfor -%}
+  {%- endfor -%}
+  {{ found | join(',\n    ') }}
 {%- endmacro %}

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from importlib.metadata import version
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -20,6 +20,7 @@ from orchestration.basis import Basis
 from orchestration.contract import CONTROL
 from orchestration.ledger import Ledger
 from orchestration.warehouse import Warehouse
+from orchestration.zones import TO_LOCAL, shifts
 from regulars.errors import UserError
 from regulars.home import Home
 from regulars.settings import HomeSettings, SourceSettings
@@ -108,6 +109,11 @@ class Control:
                 }
                 for system, source in declared.items()
             ],
+            "zone_shifts": [
+                {"time_zone": zone, "since_at": since, "shift_microseconds": shift}
+                for zone in sorted({zone.key for zone in zones.values()})
+                for since, shift in _shifts(zone, variables["earliest_event_date"], run["today"])
+            ],
             "cancelled_statuses": [
                 {"source_system": system, "status": status}
                 for system, source in declared.items()
@@ -153,6 +159,16 @@ class Control:
                 "update restricted.control__run set seconds = ?",
                 [(datetime.now(UTC) - started).total_seconds()],
             )
+
+
+def _shifts(zone: str, first: date | str, today: date) -> list[tuple[datetime, int | None]]:
+    """A zone's shifts from UTC in the days that events are of; NULL from a day after tomorrow on, when no event is."""
+    begin = datetime.combine(date.fromisoformat(str(first)), time())
+    end = datetime.combine(today + timedelta(days=2), time())
+    if begin >= end:
+        return []
+    with duckdb.connect() as connection:
+        return [*shifts(connection, TO_LOCAL.format(zone=zone), begin, end), (end, None)]
 
 
 def reporting_currency(settings: HomeSettings, declared: Mapping[str, SourceSettings], file: str) -> str | None:

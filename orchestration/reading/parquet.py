@@ -19,7 +19,7 @@ from orchestration.reading.base import (
     select_list,
     write_rejects,
 )
-from orchestration.reading.zones import as_utc
+from orchestration.zones import as_utc
 from regulars.errors import UserError
 
 

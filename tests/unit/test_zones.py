@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import duckdb
 import pytest
 
-from orchestration.reading.zones import as_utc
+from orchestration.zones import TO_LOCAL, as_utc, shifts
 
 # A day apart from any rule: skipped days (Apia), half hours (Lord Howe), minutes past midnight (St John's), none (Shanghai, UTC).
 ZONES = [
@@ -61,3 +63,22 @@ def test_a_column_without_a_time_stays_empty():
     with duckdb.connect() as connection:
         connection.execute("create table times as select cast(null as timestamp) as moment")
         assert connection.execute(f"select {as_utc(connection, 'moment', 'times')} from times").fetchall() == [(None,)]
+
+
+@pytest.mark.parametrize("zone", ZONES)
+def test_what_utc_becomes_local_by_is_told(zone):
+    """Asked of every 59.5 seconds of two years; the shift before, or none, would be found at once."""
+    first, last = datetime(2010, 6, 1), datetime(2012, 6, 1)
+    with duckdb.connect() as connection:
+        told = shifts(connection, TO_LOCAL.format(zone=zone), first, last)
+        assert told[0][0] == first
+        connection.execute("create table told (since timestamp, added bigint)")
+        connection.executemany("insert into told values (?, ?)", told)
+        connection.execute(
+            f"create table times as select unnest(generate_series(timestamp '{first}', timestamp '{last}', interval '59.5 seconds')) as moment"
+        )
+        local = f"timezone('{zone}', timezone('UTC', moment))"
+        query = f"select count(*), count(*) filter (moment + to_microseconds(added) <> {local}) from times asof join told on moment >= since"
+        rows, different = connection.execute(query).fetchone()
+    assert rows > 1_000_000
+    assert different == 0

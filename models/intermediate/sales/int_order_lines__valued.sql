@@ -20,10 +20,6 @@ exchange_rates as (
     select * from {{ ref('int_exchange_rates') }}
 ),
 
-local_times as (
-    {{ local_times() }}
-),
-
 cancelled_statuses as (
     select * from {{ source('control', 'cancelled_statuses') }}
 ),
@@ -33,7 +29,7 @@ counted as (
         numbered.*,
         source_systems.id_scope,
         nullif(coalesce(numbered.currency, source_systems.currency), run.reporting_currency) as foreign_currency,
-        local_times.local_date as order_date,
+        {{ local_date('numbered.ordered_at', 'source_systems.time_zone') }} as order_date,
         coalesce(numbered.is_return, false) or numbered.quantity < 0 as is_returned,
         coalesce(
             numbered.gross_sales_amount, {{ product('numbered.unit_price', 'numbered.quantity') }}
@@ -43,10 +39,6 @@ counted as (
     inner join source_systems
         on numbered.source_system = source_systems.source_system
     cross join run
-    inner join local_times
-        on
-            numbered.source_system = local_times.source_system
-            and {{ quarter_hour('numbered.ordered_at') }} = local_times.quarter_hour
     left join cancelled_statuses
         on
             numbered.source_system = cancelled_statuses.source_system

@@ -9,7 +9,8 @@
 {%- set changed_customers = ref('int_changed_customers') %}
 {%- set amounts = ['quantity', 'gross_sales_amount', 'discount_amount', 'coupon_discount_amount', 'return_amount', 'net_sales_amount',
                    'cost_amount', 'margin_amount'] %}
-{%- set of_sales = ['ordered_at', 'order_date', 'store_id', 'channel', 'payment_method', 'discount_amount', 'coupon_discount_amount'] %}
+{%- set never_returned = ['discount_amount', 'coupon_discount_amount'] %}
+{%- set of_sales = ['ordered_at', 'order_date', 'store_id', 'channel', 'payment_method'] + never_returned %}
 {%- set added_up = ['source_system', 'order_id', 'customer_key', 'ordered_at', 'order_date', 'store_id', 'channel', 'payment_method',
                     'line_count', 'is_return_only'] + amounts %}
 with
@@ -18,8 +19,8 @@ persons as (
     select * from {{ ref('int_persons') }}
 ),
 
-local_times as (
-    {{ local_times() }}
+source_systems as (
+    select * from {{ source('control', 'source_systems') }}
 ),
 
 lines as (
@@ -51,11 +52,15 @@ lines as (
     where order_lines.order_date <= {{ as_of_date() }}
 ),
 
--- What lines of sales say, beside what all lines say: a condition on each aggregate takes a fifth longer.
+-- What lines of sales say and what returned ones do, apart: a condition on each aggregate takes a fifth longer, and the few
+-- returns matter only to orders that have nothing else.
 told as (
     select
         {%- for column in of_sales %}
         case when not is_return then {{ column }} end as sale_{{ column }},
+        {%- if column not in never_returned %}
+        case when is_return then {{ column }} end as return_{{ column }},
+        {%- endif %}
         {%- endfor %}
         *
     from lines
@@ -66,13 +71,13 @@ added_up as (
         source_system,
         order_id,
         max(customer_key) as customer_key,
-        coalesce(min(sale_ordered_at), min(ordered_at)) as ordered_at,
-        coalesce(min(sale_order_date), min(order_date)) as order_date,
+        coalesce(min(sale_ordered_at), min(return_ordered_at)) as ordered_at,
+        coalesce(min(sale_order_date), min(return_order_date)) as order_date,
         {%- for column in ['store_id', 'channel', 'payment_method'] %}
         {#- Of its sales: what was bought on the web stays so when it is brought back to a store. #}
         case
             when count(sale_order_date) = 0
-                then case when min({{ column }}) = max({{ column }}) then min({{ column }}) end
+                then case when min(return_{{ column }}) = max(return_{{ column }}) then min(return_{{ column }}) end
             when min(sale_{{ column }}) = max(sale_{{ column }}) then min(sale_{{ column }})
         end as {{ column }},
         {%- endfor %}
@@ -80,7 +85,7 @@ added_up as (
         count(sale_order_date) = 0 as is_return_only,
         cast(sum(quantity) as decimal(18, 4)) as quantity,
         cast(sum(gross_sales_amount) as decimal(18, 4)) as gross_sales_amount,
-        {%- for column in ['discount_amount', 'coupon_discount_amount'] %}
+        {%- for column in never_returned %}
         {#- Returned lines have none by definition, and tell nothing of the others. #}
         cast(case when count(sale_order_date) = 0 then 0 else sum(sale_{{ column }}) end as decimal(18, 4)) as {{ column }},
         {%- endfor %}
@@ -149,7 +154,7 @@ select
     orders.is_return_only,
     orders.customer_key,
     orders.payment_method,
-    cast(extract(hour from local_times.local_quarter_hour) as integer) as order_hour
+    cast(extract(hour from {{ to_local('orders.ordered_at', 'source_systems.time_zone') }}) as integer) as order_hour
 from orders
 left join persons
     on orders.customer_key = persons.customer_key
@@ -157,7 +162,5 @@ left join purchases
     on
         orders.source_system = purchases.source_system
         and orders.order_id = purchases.order_id
-left join local_times
-    on
-        orders.source_system = local_times.source_system
-        and {{ quarter_hour('orders.ordered_at') }} = local_times.quarter_hour
+left join source_systems
+    on orders.source_system = source_systems.source_system

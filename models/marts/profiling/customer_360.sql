@@ -1,4 +1,4 @@
--- Grain: one customer, prospects included: the headline columns of every mart side by side.
+-- Grain: one customer, prospects included: the headline columns of every mart side by side. What to do stands in the mart of a code.
 -- A dozen joins fill the memory at millions of customers: this is made for one part of them after the other, and what codes
 -- mean is looked up last.
 {{ config(materialized='parted') }}
@@ -204,14 +204,14 @@ side_by_side as (
 
 select
     side_by_side.*,
-    {{ told_of('rfm_segment') }},
-    {{ told_of('rfm_octant') }},
-    {{ told_of('pyramid_tier') }},
-    {{ told_of('value_band') }},
-    {{ told_of('value_quadrant') }},
-    {{ told_of('loyalty_quadrant') }},
-    {{ told_of('lifecycle_stage') }},
-    {{ told_of('value_tier') }}
+    {{ name_of('rfm_segment') }},
+    {{ name_of('rfm_octant') }},
+    {{ name_of('pyramid_tier') }},
+    {{ name_of('value_band') }},
+    {{ name_of('value_quadrant') }},
+    {{ name_of('loyalty_quadrant') }},
+    {{ name_of('lifecycle_stage') }},
+    {{ name_of('value_tier') }}
 from side_by_side
 {{ join_playbook('rfm_segment', 'side_by_side') }}
 {{ join_playbook('rfm_octant', 'side_by_side') }}
