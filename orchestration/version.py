@@ -15,6 +15,7 @@ from typing import Any
 
 import duckdb
 
+from orchestration import copying
 from orchestration.reading.base import AS_PARQUET, identifier, limit_engine, quoted
 from orchestration.warehouse import Warehouse, attach_marts
 from orchestration.workers import Workers
@@ -99,7 +100,7 @@ def _copied(source: Path, target: Path) -> Iterator[None]:
     Raises:
         OSError: when it could not be.
     """
-    command = [sys.executable, "-c", "import shutil, sys; shutil.copyfile(*sys.argv[1:])", str(source), str(target)]
+    command = [sys.executable, copying.__file__, str(source), str(target)]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     try:
         yield
