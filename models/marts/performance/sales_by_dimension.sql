@@ -49,55 +49,51 @@ tiered as (
             and pyramid.period_type = 'trailing_12m'
 ),
 
--- For tiers the same.
-tiers as (
-    select
-        pyramid_tier,
-        row_number() over (order by pyramid_tier asc) as tier_number
-    from (select distinct tiered.pyramid_tier from tiered) as told_tiers
-),
-
-customers as (
-    select
-        tiered.*,
-        tiers.tier_number
-    from tiered
-    inner join tiers
-        on tiered.pyramid_tier = tiers.pyramid_tier
-),
-
-lines as {{ inlined() }} (
-    select
-        order_lines.source_system,
-        order_lines.order_id,
-        order_lines.order_month,
-        order_lines.channel,
-        order_lines.store_id,
-        order_lines.payment_method,
-        order_lines.is_return,
-        order_lines.gross_sales_amount,
-        order_lines.discount_amount,
-        order_lines.coupon_discount_amount,
-        order_lines.net_sales_amount,
-        order_lines.margin_amount,
-        products.category_number,
-        customers.customer_key,
-        customers.is_member,
-        customers.tier_number,
-        coalesce(customers.pyramid_tier, 'anonymous') as pyramid_tier
-    from {{ ref('int_order_lines') }} as order_lines
-    left join products
-        on order_lines.product_id = products.product_id
-    left join customers
-        on order_lines.customer_key = customers.customer_key
-    where order_lines.order_date <= {{ as_of_date() }}
-),
-
-summed as (
+-- A number stands for the month, channel and store as well. One of them may be unknown, and that is a place of its own.
+places as (
     select
         order_month,
         channel,
         store_id,
+        row_number() over (order by order_month asc, channel asc, store_id asc) as place_number
+    from (
+        select distinct
+            order_month,
+            channel,
+            store_id
+        from {{ ref('int_order_lines') }}
+    ) as told_places
+),
+
+lines as {{ inlined() }} (
+    select
+        order_lines.*,
+        places.place_number,
+        products.category_number
+    from {{ ref('int_order_lines') }} as order_lines
+    left join products
+        on order_lines.product_id = products.product_id
+    inner join places
+        on
+            order_lines.order_month = places.order_month
+            and order_lines.channel is not distinct from places.channel
+            and order_lines.store_id is not distinct from places.store_id
+    where order_lines.order_date <= {{ as_of_date() }}
+),
+
+tiered_lines as {{ inlined() }} (
+    select
+        lines.*,
+        tiered.is_member,
+        coalesce(tiered.pyramid_tier, 'anonymous') as pyramid_tier
+    from lines
+    left join tiered
+        on lines.customer_key = tiered.customer_key
+),
+
+summed as (
+    select
+        place_number,
         category_number,
         pyramid_tier,
         {%- for name, added in sums.items() %}
@@ -107,60 +103,50 @@ summed as (
         count(*) - count(margin_amount) as unknown_margin_count,
         count(discount_amount) filter (where not is_return) + count(coupon_discount_amount) filter (where not is_return) as discount_count,
         count(coupon_discount_amount) filter (where not is_return) as coupon_count
-    from lines
-    group by order_month, channel, store_id, category_number, pyramid_tier
+    from tiered_lines
+    group by place_number, category_number, pyramid_tier
 ),
 
 -- One row an order and cell, then one a customer: counting distinct over lines would take as long as all the rest.
 orders as (
     select
-        order_month,
-        channel,
-        store_id,
+        place_number,
         category_number,
-        tier_number,
         source_system,
         order_id,
         customer_key,
         max(case when is_return then 0 else 1 end) as is_purchase
     from lines
-    group by order_month, channel, store_id, category_number, tier_number, customer_key, source_system, order_id
+    group by place_number, category_number, source_system, order_id, customer_key
 ),
 
 buyers as (
     select
-        order_month,
-        channel,
-        store_id,
+        place_number,
         category_number,
-        tier_number,
         customer_key,
-        sum(is_purchase) as order_count
+        count(nullif(is_purchase, 0)) as order_count
     from orders
-    group by order_month, channel, store_id, category_number, tier_number, customer_key
+    group by place_number, category_number, customer_key
 ),
 
 counted as (
     select
-        buyers.order_month,
-        buyers.channel,
-        buyers.store_id,
+        buyers.place_number,
         buyers.category_number,
-        coalesce(tiers.pyramid_tier, 'anonymous') as pyramid_tier,
+        coalesce(tiered.pyramid_tier, 'anonymous') as pyramid_tier,
         sum(buyers.order_count) as order_count,
-        count(buyers.customer_key) as customer_count
+        count(tiered.customer_key) as customer_count
     from buyers
-    left join tiers
-        on buyers.tier_number = tiers.tier_number
-    group by buyers.order_month, buyers.channel, buyers.store_id, buyers.category_number, coalesce(tiers.pyramid_tier, 'anonymous')
+    left join tiered
+        on buyers.customer_key = tiered.customer_key
+    group by buyers.place_number, buyers.category_number, coalesce(tiered.pyramid_tier, 'anonymous')
 ),
 
 -- Sums and counts of a cell meet by grouping once more: joins lose what is NULL.
 stacked as (
     select
-        order_month,
-        channel,
-        store_id,
+        place_number,
         category_number,
         pyramid_tier,
         {%- for name in sums %}
@@ -175,9 +161,7 @@ stacked as (
     from summed
     union all
     select
-        order_month,
-        channel,
-        store_id,
+        place_number,
         category_number,
         pyramid_tier,
         {%- for name in sums %}
@@ -194,9 +178,7 @@ stacked as (
 
 cells as (
     select
-        order_month,
-        channel,
-        store_id,
+        place_number,
         category_number,
         pyramid_tier,
         {%- for name in sums %}
@@ -208,13 +190,13 @@ cells as (
         max(order_count) as order_count,
         max(customer_count) as customer_count
     from stacked
-    group by order_month, channel, store_id, category_number, pyramid_tier
+    group by place_number, category_number, pyramid_tier
 ),
 
 -- Where no source tells of members or coupons at all, their share is unknown and not 0.
 members as (
     select count(is_member) > 0 as has_members
-    from customers
+    from tiered
 ),
 
 told as (
@@ -228,9 +210,9 @@ told as (
 
 select
     {{ as_of_date() }} as as_of_date,
-    cells.order_month,
-    cells.channel,
-    cells.store_id,
+    places.order_month,
+    places.channel,
+    places.store_id,
     categories.category,
     cells.pyramid_tier,
     cast(cells.order_count as bigint) as order_count,
@@ -255,6 +237,8 @@ select
     cast(cells.card_sold_amount as double) / nullif(cells.told_payment_sold_amount, 0) as card_sales_share,
     cast(cells.stored_value_sold_amount as double) / nullif(cells.told_payment_sold_amount, 0) as stored_value_sales_share
 from cells
+inner join places
+    on cells.place_number = places.place_number
 cross join told
 left join categories
     on cells.category_number = categories.category_number
