@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import duckdb
@@ -51,10 +52,16 @@ def read_objects(
             f"""
             create temp table objects as
             select
-                row_number() over () + {first_line - 1} as line,
-                line_text,
-                case when json_valid(line_text) and json_type(line_text) = 'OBJECT' then line_text::json end as object
-            from {lines}
+                line,
+                case when object is null then line_text end as line_text,
+                object
+            from (
+                select *, case when json_type(document) = 'OBJECT' then document end as object
+                from (
+                    select row_number() over () + {first_line - 1} as line, *, try_cast(line_text as json) as document
+                    from {lines}
+                )
+            )
             """
         )
     except duckdb.OutOfMemoryException:
@@ -69,14 +76,18 @@ def read_objects(
         keys = "select distinct unnest(json_keys(object)) as key from objects"
         names = [row[0] for row in connection.execute(f"select key from ({keys}) order by key").fetchall()]
     given = match_columns(task.landed, names)
-    # Each object is taken apart once: values and kinds are asked for many times.
     texts = {name: identifier(f"text of {name}") for name in given}
     numbers = [column.name for column in task.columns if column.name in given and is_number(column)]
     kinds = {name: identifier(f"kind of {name}") for name in numbers}
-    apart = "".join(f", object ->> {quoted(pointer(given[name]))} as {text}" for name, text in texts.items())
-    apart += "".join(f", json_type(object, {quoted(pointer(given[name]))}) as {kind}" for name, kind in kinds.items())
+    # Each object is taken apart once, all its values together; they are asked for many times.
+    apart = f"object ->> {_pointers(given.values())} as texts" if given else "null as texts"
+    named = "".join(f", texts[{place}] as {text}" for place, text in enumerate(texts.values(), 1))
+    if kinds:
+        apart += f", json_type(object, {_pointers(given[name] for name in kinds)}) as kinds"
+        named += "".join(f", kinds[{place}] as {kind}" for place, kind in enumerate(kinds.values(), 1))
     connection.execute(
-        f"create temp table taken_apart as select line, line_text, object, object is null as broken{apart} from objects"
+        f"create temp table taken_apart as select line, line_text, object, object is null as broken{named}"
+        f" from (select *, {apart} from objects)"
     )
     typed, rejected = write_text_rows(
         task,
@@ -87,3 +98,8 @@ def read_objects(
     )
     ignored = tuple(name for name in names if name not in given.values())
     return Reading(typed + rejected, rejected, first_line, encoding, None, ignored)
+
+
+def _pointers(keys: Iterable[str]) -> str:
+    """SQL of a list of JSON pointers."""
+    return f"[{', '.join(quoted(pointer(key)) for key in keys)}]"
