@@ -34,9 +34,21 @@
     end
 {%- endmacro %}
 
-{% macro lifecycle_states() %}
-  {#- What int_customer_month_ends tells of a customer at a month-end and at the one before (`previous_`); stages follow from it. -#}
-  {%- do return(['is_first_order_day', 'overdue_band', 'gap_band', 'is_lapse_long', 'is_risk_long', 'is_won_back']) -%}
+{% macro lifecycle_state_number() %}
+  {#- A number for how a customer stands at a month-end: overdue_band, gap_band and four things that are true or not, in
+      columns of these names. int_lifecycle_states tells what a number stands for. -#}
+  cast(
+            overdue_band * {{ 16 * (var('churn_gap_edges') | length + 1) }} + gap_band * 16
+            {%- for trait in lifecycle_traits() %}
+            + case when {{ trait }} then {{ 2 ** loop.index0 }} else 0 end
+            {%- endfor %}
+            as integer
+        )
+{%- endmacro %}
+
+{% macro lifecycle_traits() %}
+  {#- What is true of a customer at a month-end or not; stages follow from it. -#}
+  {%- do return(['is_first_order_day', 'is_lapse_long', 'is_risk_long', 'is_won_back']) -%}
 {% endmacro %}
 
 {% macro complete_month_ends() %}

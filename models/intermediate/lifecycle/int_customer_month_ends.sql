@@ -5,7 +5,6 @@
 ) }}
 {%- set changed_customers = ref('int_changed_lifecycle_customers') %}
 {%- set changed_months = ref('int_changed_lifecycle_months') %}
-{%- set states = lifecycle_states() %}
 with
 
 order_days as (
@@ -104,22 +103,28 @@ judged as (
     from measured
 ),
 
+numbered as (
+    select
+        customer_key,
+        month_end_date,
+        is_changed,
+        has_churned,
+        {{ lifecycle_state_number() }} as state_number
+    from judged
+),
+
 followed as (
     select
-        {%- for state in states %}
-        lag({{ state }}) over (partition by customer_key order by month_end_date asc) as previous_{{ state }},
-        {%- endfor %}
-        *
-    from judged
+        *,
+        lag(state_number) over (partition by customer_key order by month_end_date asc) as previous_state_number
+    from numbered
 )
 
 select
     customer_key,
     month_end_date,
-    {%- for state in states %}
-    {{ state }},
-    previous_{{ state }},
-    {%- endfor %}
+    state_number,
+    previous_state_number,
     has_churned
 from followed
 where is_changed

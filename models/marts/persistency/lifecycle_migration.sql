@@ -1,6 +1,5 @@
 -- Grain: one month-end, stage at the month-end before, stage at this one; `none` for whoever was not known before.
 -- Stages as known at each month-end, with today's usual gap and churn table.
-{%- set states = lifecycle_states() %}
 with
 
 month_ends as (
@@ -30,25 +29,21 @@ persons as (
 counted as (
     select
         month_end_date,
-        {%- for state in states %}
-        {{ state }},
-        previous_{{ state }},
-        {%- endfor %}
+        state_number,
+        previous_state_number,
         cast(null as boolean) as was_known,
         count(*) as customer_count
     from month_ends
-    where previous_is_first_order_day is not null
-    group by month_end_date {%- for state in states %}, {{ state }}, previous_{{ state }}{% endfor %}
+    where previous_state_number is not null
+    group by month_end_date, state_number, previous_state_number
 
     union all
 
     -- At their first month-end as buyers: known before, or not.
     select
         month_ends.month_end_date,
-        {%- for state in states %}
-        month_ends.{{ state }},
-        null as previous_{{ state }},
-        {%- endfor %}
+        month_ends.state_number,
+        null as previous_state_number,
         persons.known_from_date <= calendar.previous_end_date as was_known,
         count(*) as customer_count
     from month_ends
@@ -56,10 +51,22 @@ counted as (
         on month_ends.month_end_date = calendar.month_end_date
     inner join persons
         on month_ends.customer_key = persons.customer_key
-    where month_ends.previous_is_first_order_day is null
-    group by
-        month_ends.month_end_date {%- for state in states %}, month_ends.{{ state }}{% endfor %},
-        persons.known_from_date <= calendar.previous_end_date
+    where month_ends.previous_state_number is null
+    group by month_ends.month_end_date, month_ends.state_number, persons.known_from_date <= calendar.previous_end_date
+),
+
+-- With today's churn table.
+states as (
+    select
+        states.state_number,
+        {{ lifecycle_stage('states.is_lapse_long', 'states.is_risk_long', 'rates.churn_probability',
+                           'states.is_first_order_day', 'states.is_won_back') }} as lifecycle_stage
+    from {{ ref('int_lifecycle_states') }} as states
+    left join {{ ref('int_churn_rates') }} as rates
+        on
+            states.overdue_band = rates.overdue_band
+            and states.gap_band = rates.gap_band
+            and rates.purpose = 'today'
 ),
 
 buyers as (
@@ -68,24 +75,15 @@ buyers as (
         case
             when counted.was_known then 'prospect'
             when not counted.was_known then 'none'
-            else
-                {{ lifecycle_stage('counted.previous_is_lapse_long', 'counted.previous_is_risk_long', 'previous_rates.churn_probability',
-                                   'counted.previous_is_first_order_day', 'counted.previous_is_won_back') }}
+            else previous_states.lifecycle_stage
         end as stage_before,
-        {{ lifecycle_stage('counted.is_lapse_long', 'counted.is_risk_long', 'rates.churn_probability',
-                           'counted.is_first_order_day', 'counted.is_won_back') }} as stage_after,
+        states.lifecycle_stage as stage_after,
         counted.customer_count
     from counted
-    left join {{ ref('int_churn_rates') }} as rates
-        on
-            counted.overdue_band = rates.overdue_band
-            and counted.gap_band = rates.gap_band
-            and rates.purpose = 'today'
-    left join {{ ref('int_churn_rates') }} as previous_rates
-        on
-            counted.previous_overdue_band = previous_rates.overdue_band
-            and counted.previous_gap_band = previous_rates.gap_band
-            and previous_rates.purpose = 'today'
+    inner join states
+        on counted.state_number = states.state_number
+    left join states as previous_states
+        on counted.previous_state_number = previous_states.state_number
 ),
 
 -- Days within a month make no difference at its end.
