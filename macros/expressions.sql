@@ -22,7 +22,7 @@
 
 {% macro is_local_by(instant, zone, day) %}
   {#- Whether an instant's local day is a certain day or earlier; NULL stays NULL. No zone is a day off, so that only instants
-      near that day need be converted, which takes microseconds each. -#}
+      near that day need be converted. -#}
   case
             when cast({{ instant }} as date) < {{ add_days(day, -1) }} then true
             when cast({{ instant }} as date) > {{ add_days(day, 1) }} then false
