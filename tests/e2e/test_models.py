@@ -6,10 +6,12 @@ import os
 import re
 import subprocess
 import sys
+from datetime import date
 from pathlib import Path
 
+import duckdb
 import pytest
-from conftest import PROJECT
+from conftest import PROJECT, orders
 
 pytestmark = pytest.mark.e2e
 
@@ -27,3 +29,28 @@ def test_dbt_unit_tests(corner_shop):
     assert len(re.findall(r"PASS \w+::\w+", done.stdout)) == 2, done.stdout
     assert "WARN=0 ERROR=0" in done.stdout
     assert "Deprecated" not in done.stdout
+
+
+def test_a_version_of_a_customer_holds_until_the_next_one(place):
+    """Days are local: 22:30 in UTC on the last of March is the first of April in Berlin. No time: from ever."""
+    place.settings("time_zone: Europe/Berlin\nreporting_currency: EUR\n")
+    place.land("till/order_lines.csv", orders(3))
+    place.land(
+        "till/customers.csv",
+        "customer_id,updated_at,city\n"
+        "a,2024-03-31T22:30:00Z,Kiel\n"
+        "a,2024-05-01T10:00:00Z,Ulm\n"
+        "a,,Bonn\n"
+        "b,2024-05-01T22:00:00Z,Jena\n",
+    )
+    assert place.refresh_here().exit == 0
+    with duckdb.connect(place.root / "build" / "regulars_build.duckdb", read_only=True) as build:
+        found = build.execute(
+            "select city, valid_from_date, valid_to_date from restricted.int_customer_history order by city"
+        ).fetchall()
+    assert found == [
+        ("Bonn", None, date(2024, 4, 1)),
+        ("Jena", date(2024, 5, 2), None),
+        ("Kiel", date(2024, 4, 1), date(2024, 5, 1)),
+        ("Ulm", date(2024, 5, 1), None),
+    ]
