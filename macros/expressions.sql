@@ -194,7 +194,7 @@
 {%- endmacro %}
 
 {% macro join_playbook(code, relation) %}
-  {#- Name and advice of a band's code, from the playbook; goes with told_of. -#}
+  {#- Name and advice of a band's code, from the playbook; goes with name_of or told_of. -#}
   left join {{ ref('playbook') }} as {{ code }}_playbook
     on
         {{ relation }}.{{ code }} = {{ code }}_playbook.code
@@ -212,6 +212,7 @@
 {%- endmacro %}
 
 {% macro playbook_columns(code, kinds) %}
+  {#- Columns of joined texts, in both languages; kinds: label, advice. -#}
   {%- set found = [] -%}
   {%- for kind in kinds -%}
     {%- for language in ['en', 'zh'] -%}

@@ -35,10 +35,11 @@
 {%- endmacro %}
 
 {% macro lifecycle_state_number() %}
-  {#- A number for how a customer stands at a month-end: overdue_band, gap_band and four things that are true or not, in
-      columns of these names. int_lifecycle_states tells what a number stands for. -#}
+  {#- A number for how a customer stands at a month-end: overdue_band, gap_band and what is true or not, in columns of these
+      names. int_lifecycle_states tells what a number stands for. -#}
+  {%- set answers = 2 ** (lifecycle_traits() | length) -%}
   cast(
-            overdue_band * {{ 16 * (var('churn_gap_edges') | length + 1) }} + gap_band * 16
+            overdue_band * {{ answers * (var('churn_gap_edges') | length + 1) }} + gap_band * {{ answers }}
             {%- for trait in lifecycle_traits() %}
             + case when {{ trait }} then {{ 2 ** loop.index0 }} else 0 end
             {%- endfor %}

@@ -25,11 +25,13 @@ def copy(source: str, target: str) -> None:
         OSError: when it can't be read or written.
     """
     try:
-        _copy_direct(source, target)
-    except (OSError, AttributeError) as error:
-        if isinstance(error, OSError) and error.errno != errno.EINVAL:
+        if hasattr(os, "O_DIRECT"):
+            _copy_direct(source, target)
+            return
+    except OSError as error:
+        if error.errno != errno.EINVAL:
             raise
-        shutil.copyfile(source, target)
+    shutil.copyfile(source, target)
 
 
 def _copy_direct(source: str, target: str) -> None:

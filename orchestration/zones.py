@@ -6,7 +6,7 @@ long as adding what they were.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from itertools import pairwise
 
@@ -20,36 +20,26 @@ FIRST_YEAR, LAST_YEAR = 1900, 2200
 TO_UTC = "epoch_us(timezone('UTC', cast(moment as timestamptz))) - epoch_us(moment)"
 TO_LOCAL = "epoch_us(timezone('{zone}', timezone('UTC', moment))) - epoch_us(moment)"
 
-Shifts = list[tuple[datetime, int]]
 
-
-def shifts(connection: duckdb.DuckDBPyConnection, added: str, first: datetime, last: datetime) -> Shifts:
+def shifts(
+    connection: duckdb.DuckDBPyConnection, added: str, first: datetime, last: datetime, steps: Sequence[str] = STEPS
+) -> list[tuple[datetime, int]]:
     """From when on how many microseconds are added to a moment, from `first` to `last`, which begin a day.
 
     Args:
         added: SQL of what is added to `moment`: TO_UTC or TO_LOCAL.
+        steps: how far apart moments are asked for, and ever closer where it changed between two.
     """
-    since = [first, *_changes(connection, added, first, last, STEPS)]
-    listed = ", ".join(f"timestamp '{moment}'" for moment in since)
-    told = connection.execute(f"select moment, {added} from (select unnest([{listed}]) as moment) order by moment")
-    return told.fetchall()
-
-
-def _changes(
-    connection: duckdb.DuckDBPyConnection, added: str, first: datetime, last: datetime, steps: Sequence[str]
-) -> Iterator[datetime]:
-    """Moments from which on another shift holds, in order."""
-    found = connection.execute(
+    asked = connection.execute(
         f"select moment, {added} from generate_series(cast(? as timestamp), cast(? as timestamp), interval {steps[0]})"
         " as times (moment) order by moment",
         [first, last],
     ).fetchall()
-    for (before, shift), (after, other) in pairwise(found):
+    found = asked[:1]
+    for (before, shift), (after, other) in pairwise(asked):
         if shift != other:
-            if steps[1:]:
-                yield from _changes(connection, added, before, after, steps[1:])
-            else:
-                yield after
+            found += shifts(connection, added, before, after, steps[1:])[1:] if steps[1:] else [(after, other)]
+    return found
 
 
 def as_utc(connection: duckdb.DuckDBPyConnection, value: str, source: str) -> str | None:
