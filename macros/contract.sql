@@ -61,9 +61,9 @@ select 1 as source_system
   {%- endif -%}
 {% endmacro %}
 
-{% macro accepted_rows(entity) %}
-  {# Rows of an entity that the contract neither refuses nor sets aside. #}
-  {%- set incoming = ref('int_' ~ entity ~ '__unioned') -%}
+{% macro accepted_rows(entity, incoming=none) %}
+  {# Rows of an entity that the contract neither refuses nor sets aside; incoming: those to look at, where that is not all of them. #}
+  {%- set incoming = incoming or ref('int_' ~ entity ~ '__unioned') -%}
   {%- set exceptional = ref('int_' ~ entity ~ '__exceptions') -%}
     select incoming.*
     from {{ incoming }} as incoming

@@ -132,28 +132,26 @@ cross join run
   {{ rows ~ '.' if rows }}_file_id in ({{ files | join(', ') or 'null' }})
 {%- endmacro %}
 
-{% macro files_of_orders(rows, orders, loads) %}
-  {# Landed contents among `rows` that hold a row of these orders, or are among these loads; none where all is built anew. #}
-  {%- set query -%}
-    select _file_id from {{ loads }}
-    union
-    select incoming._file_id
+{% macro rows_of_orders(rows, orders) %}
+  {#- Those of `rows` that are of these orders, each of them listed once. A few are spelt out by their places, so that nothing else of
+      their files is read; of more, whole files are looked through. -#}
+  {%- set spelt_out_at_most = 2000 -%}
+  {%- set found -%}
     from {{ rows }} as incoming
     inner join {{ orders }} as orders
-        on incoming.source_system = orders.source_system and incoming.order_id = orders.order_id
-    order by _file_id
+        on {{ same_keys('incoming', 'orders', ['source_system', 'order_id']) }}
   {%- endset -%}
-  {%- do return(listed_files(query)) -%}
-{% endmacro %}
-
-{% macro only_changed_orders(rows) %}
-  {# A join that leaves those orders' rows that are made again by this refresh. #}
-  {%- set changed_orders = ref('int_changed_orders') -%}
-  {%- if is_built() -%}
-    inner join (select distinct source_system, order_id from {{ changed_orders }}) as changed_orders
-        on {{ rows }}.source_system = changed_orders.source_system and {{ rows }}.order_id = changed_orders.order_id
-  {%- endif -%}
-{% endmacro %}
+  {%- set places = run_query('select incoming._file_id, incoming._file_row ' ~ found ~ ' limit ' ~ (spelt_out_at_most + 1)).rows -%}
+  {%- set is_few = places | length <= spelt_out_at_most -%}
+  {%- set files = places | map(attribute=0) | unique if is_few else listed_files('select distinct incoming._file_id ' ~ found) -%}
+    select incoming.*
+    {{ found }}
+    where
+        {{ only_files(files | sort, 'incoming') }}
+        {%- if is_few %}
+        and incoming._file_row in ({{ places | map(attribute=1) | unique | sort | join(', ') or 'null' }})
+        {%- endif %}
+{%- endmacro %}
 
 {% macro only_changed_customers(rows, changed='int_changed_customers') %}
   {# A join that leaves those customers' rows whom this refresh has to look at again. #}
@@ -203,24 +201,15 @@ built as (
 
 changed as (
     select
-        accepted._file_id,
-        accepted._file_row
+        coalesce(accepted._file_id, built._file_id) as _file_id,
+        coalesce(accepted._file_row, built._file_row) as _file_row
     from accepted
-    left join built
+    full outer join built
         on {{ same_keys('accepted', 'built', ['_file_id', '_file_row']) }}
-    where built._file_row is null
-
-    union
-
-    select
-        built._file_id,
-        built._file_row
-    from built
     cross join run
-    left join accepted
-        on {{ same_keys('built', 'accepted', ['_file_id', '_file_row']) }}
     where
         accepted._file_row is null
+        or built._file_row is null
         or built.event_date between run.again_from_date and run.again_until_date
         or built.customer_key in (select customers.customer_key from {{ customers }} as customers)
         {%- if contract_columns(entity, having='money') %}

@@ -19,7 +19,7 @@ landed as (
 )
 {%- if is_built() %},
 
-built_lines as (
+built_lines as {{ inlined() }} (
     select
         source_system,
         order_id,
@@ -76,16 +76,28 @@ changed as (
             and built_lines.order_date <= as_of_dates.last_date
 ),
 
+built_orders as (
+    select distinct
+        built_lines.source_system,
+        built_lines.order_id,
+        built_lines.customer_key
+    from built_lines
+    inner join changed
+        on
+            built_lines.source_system = changed.source_system
+            and built_lines.order_id = changed.order_id
+),
+
 changed_before as (
     select
         changed.source_system,
         changed.order_id,
-        built_lines.customer_key as customer_key_before
+        built_orders.customer_key as customer_key_before
     from changed
-    left join built_lines
+    left join built_orders
         on
-            changed.source_system = built_lines.source_system
-            and changed.order_id = built_lines.order_id
+            changed.source_system = built_orders.source_system
+            and changed.order_id = built_orders.order_id
     {{ or_unfinished(['source_system', 'order_id', 'customer_key_before']) }}
 )
 {%- else %},

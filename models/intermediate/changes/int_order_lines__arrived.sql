@@ -3,33 +3,26 @@
 {%- set unioned = ref('int_order_lines__unioned') %}
 {%- set changed_orders = ref('int_changed_orders__landed') %}
 {%- set changed_loads = ref('int_changed_loads') %}
-{%- set files = files_of_orders(unioned, changed_orders, changed_loads) %}
+{%- set files = listed_files('select distinct _file_id from ' ~ changed_loads ~ ' order by _file_id') %}
+{%- if is_built() %}
 with
 
-incoming as (
+in_changed_loads as (
     select *
     from {{ unioned }}
-    {%- if is_built() %}
     where {{ only_files(files) }}
-    {%- endif %}
-)
-{%- if is_built() %}
+),
 
-select incoming.*
-from incoming
-inner join {{ changed_orders }} as changed_orders
-    on
-        incoming.source_system = changed_orders.source_system
-        and incoming.order_id = changed_orders.order_id
+in_other_loads as (
+    {{ rows_of_orders('(select * from ' ~ unioned ~ ' where not coalesce(' ~ only_files(files) ~ ', false))', changed_orders) }}
+)
+
+select * from in_changed_loads
 
 union all
 
-select *
-from incoming
-where
-    order_id is null
-    and _file_id in (select changed_loads._file_id from {{ changed_loads }} as changed_loads)
+select * from in_other_loads
 {%- else %}
 
-select * from incoming
+select * from {{ unioned }}
 {%- endif %}

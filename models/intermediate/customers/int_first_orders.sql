@@ -43,11 +43,11 @@ sales as (
         first_orders.customer_key,
         products.category_number,
         sum(lines.net_sales_amount) as net_sales_amount
-    from first_orders
-    inner join lines
+    from lines
+    inner join first_orders
         on
-            first_orders.source_system = lines.source_system
-            and first_orders.order_id = lines.order_id
+            lines.source_system = first_orders.source_system
+            and lines.order_id = first_orders.order_id
     inner join products
         on lines.product_id = products.product_id
     group by first_orders.customer_key, products.category_number

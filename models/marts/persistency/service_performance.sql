@@ -50,10 +50,10 @@ orders_around as (
         followed.case_id,
         sum(case when days.activity_date < followed.opened_date then days.order_count else 0 end) as before_count,
         sum(case when days.activity_date > followed.opened_date then days.order_count else 0 end) as after_count
-    from followed
-    inner join days
+    from days
+    inner join followed
         on
-            followed.customer_id = days.customer_id
+            days.customer_id = followed.customer_id
             and days.activity_date between
             {{ add_days('followed.opened_date', -var('service_order_days')) }}
             and {{ add_days('followed.opened_date', var('service_order_days')) }}

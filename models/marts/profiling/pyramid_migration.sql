@@ -28,9 +28,9 @@ moves as (
         cast(0 as decimal(18, 4)) as net_sales_before_amount,
         quarters.pyramid_tier as tier_after,
         quarters.net_sales_amount as net_sales_after_amount
-    from periods
-    inner join quarters
-        on periods.period_end_date = quarters.period_end_date
+    from quarters
+    inner join periods
+        on quarters.period_end_date = periods.period_end_date
     where periods.previous_end_date is not null
 
     union all
@@ -42,9 +42,9 @@ moves as (
         quarters.net_sales_amount as net_sales_before_amount,
         cast(null as varchar) as tier_after,
         cast(0 as decimal(18, 4)) as net_sales_after_amount
-    from periods
-    inner join quarters
-        on periods.previous_end_date = quarters.period_end_date
+    from quarters
+    inner join periods
+        on quarters.period_end_date = periods.previous_end_date
 ),
 
 customers as (
