@@ -133,16 +133,15 @@ cross join run
 {%- endmacro %}
 
 {% macro rows_of_orders(rows, orders) %}
-  {#- Those of `rows` that are of these orders, each of them listed once. A few are spelt out by their places, so that nothing else of
-      their files is read; of more, whole files are looked through. -#}
-  {%- set spelt_out_at_most = 2000 -%}
+  {#- Those of `rows` that are of these orders, each of them listed once. At most `rows_spelt_out` are looked up by their places,
+      so that nothing else of their files is read; of more, whole files are looked through. -#}
   {%- set found -%}
     from {{ rows }} as incoming
     inner join {{ orders }} as orders
         on {{ same_keys('incoming', 'orders', ['source_system', 'order_id']) }}
   {%- endset -%}
-  {%- set places = run_query('select incoming._file_id, incoming._file_row ' ~ found ~ ' limit ' ~ (spelt_out_at_most + 1)).rows -%}
-  {%- set is_few = places | length <= spelt_out_at_most -%}
+  {%- set places = run_query('select incoming._file_id, incoming._file_row ' ~ found ~ ' limit ' ~ (var('rows_spelt_out') + 1)).rows -%}
+  {%- set is_few = places | length <= var('rows_spelt_out') -%}
   {%- set files = places | map(attribute=0) | unique if is_few else listed_files('select distinct incoming._file_id ' ~ found) -%}
     select incoming.*
     {{ found }}

@@ -22,7 +22,7 @@ ALLOWED = "volume_drop_limit_rate: 1"
 SETTINGS = [
     f"vars: {{{ALLOWED}}}\n",
     f"vars: {{{ALLOWED}, at_risk_overdue_ratio: 2, rfm_octant_cutoff: median}}\n",
-    f"vars: {{{ALLOWED}}}\nthreads: 1\n",
+    f"vars: {{{ALLOWED}, rows_spelt_out: 0}}\nthreads: 1\n",
 ]
 lines = st.lists(
     st.tuples(
@@ -31,6 +31,7 @@ lines = st.lists(
         st.sampled_from(["p1", "p2", ""]),
         st.sampled_from(["1", "2", "-1", "many"]),
         st.sampled_from(["1.00", "9.99", "250"]),
+        st.sampled_from(["", "", "shared"]),
     ),
     min_size=1,
     max_size=6,
@@ -52,10 +53,13 @@ class Sequences(RuleBasedStateMachine):
         self.as_of: str | None = None
         self.setting = SETTINGS[0]
         self.is_stale = True
-        self.arrive([("2024-01-03", "c1", "p1", "1", "9.99"), ("2024-02-14", "c2", "p2", "2", "1.00")])
+        self.arrive([("2024-01-03", "c1", "p1", "1", "9.99", "shared"), ("2024-02-14", "c2", "p2", "2", "1.00", "")])
 
     def _text(self, name: str, rows) -> str:
-        return HEADER + "".join(f"{name}-{n // 2},{','.join(row)}\n" for n, row in enumerate(rows))
+        # Some orders lie in several files.
+        return HEADER + "".join(
+            f"{shared or f'{name}-{n // 2}'},{','.join(row)}\n" for n, (*row, shared) in enumerate(rows)
+        )
 
     def _land(self, name: str, text: str) -> None:
         self.files[name] = text
