@@ -98,7 +98,7 @@ def contract_check(folder: str) -> None:
     ledger, landing, warehouse = Ledger(home), Landing(home, tables), Warehouse(home)
     ledger.remember_settings({"till": landing.settings("till")})
     for table in tables.values():
-        warehouse.create_raw_relation(table, ledger)
+        warehouse.create_raw_relations([table], ledger)
     Control(home, manifest).write(landing, ledger, "benchmark", None, datetime.now(UTC))
     union, exceptions = "int_order_lines__unioned", "int_order_lines__exceptions"
     dbtRunner().invoke(["--quiet", "run", "--select", f"+{union}", *_arguments(home)])

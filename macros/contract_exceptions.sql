@@ -1,4 +1,4 @@
-{# Which landed rows the contract refuses or sets aside, and why: what the int_<entity>__exceptions models are made of. #}
+{# Which landed rows the contract refuses or sets aside, and why: what int_exceptions and its like are made of. #}
 
 {% macro contract_faults(entity) %}
   {# List of {reason, column, when}: what makes a single row unusable, in the order in which it is told. #}
@@ -43,7 +43,7 @@
      Only exceptions are kept, so that a hundred million good lines are read, not copied.
      references: {entity: ref('int_<entity>')} for each reference the contract declares.
      incoming: the rows to look at, where that is not all of them. told: columns of theirs to tell besides. #}
-  {%- set incoming = incoming or ref('int_' ~ entity ~ '__unioned') -%}
+  {%- set incoming = incoming or unioned(entity) -%}
   {%- set loads = source('control', 'loads') -%}
   {%- set systems = source('control', 'source_systems') -%}
   {%- if execute -%}
@@ -254,7 +254,7 @@ torn_rows as (
     {%- for name, column in columns.items() if column.meta.get('references') %}
       {%- set target = column.meta.references %}
       {%- if target not in references %}
-        {{ exceptions.raise_compiler_error("int_" ~ entity ~ "__exceptions must pass references={'" ~ target ~ "': ref('int_" ~ target ~ "')}") }}
+        {{ exceptions.raise_compiler_error("exceptions of " ~ entity ~ " need references={'" ~ target ~ "': ref('int_" ~ target ~ "')}") }}
       {%- endif %}
 
 {{ name }}_scope as (

@@ -56,3 +56,38 @@ from {{ model }}
 group by {{ (partition_by + values) | join(', ') }}
 having min({{ code }}) <> max({{ code }}) or count({{ code }}) not in (0, count(*))
 {% endtest %}
+
+{% macro rule_outcomes(results) %}
+  {# Called at the end of each run of dbt. A refresh leaves generic tests out as nodes of the graph, for a node costs dbt thirty
+     milliseconds whatever it asks: here the rules of each relation that was built are counted, one query a relation. What is
+     broken the orchestrator has dbt test again, by itself, so that messages and rows are dbt's own. #}
+  {%- if execute and env_var('REGULARS_REFRESH', '') -%}
+    {%- set built = results | selectattr('status', 'eq', 'success') | map(attribute='node.unique_id') | list -%}
+    {%- set rules = graph.nodes.values() | selectattr('test_metadata', 'defined') | selectattr('attached_node', 'in', built) | list -%}
+    {%- set counts = [] -%}
+    {%- for attached in rules | groupby('attached_node') -%}
+      {%- set queries = [] -%}
+      {%- for rule in attached.list -%}
+        {%- do queries.append("select '" ~ rule.unique_id ~ "' as test_id, count(*) as failing_row_count from (" ~ rule_query(rule) ~ ") as failing") -%}
+      {%- endfor -%}
+      {%- for row in run_query(queries | join('\nunion all\n')).rows -%}
+        {%- do counts.append("('" ~ invocation_id ~ "', '" ~ row[0] ~ "', " ~ row[1] ~ ")") -%}
+      {%- endfor -%}
+    {%- endfor -%}
+    {%- if counts -%}
+    create or replace table restricted.rule_outcomes as
+    select * from (values {{ counts | join(', ') }}) as counted (invocation_id, test_id, failing_row_count)
+    {%- endif -%}
+  {%- endif -%}
+{% endmacro %}
+
+{% macro rule_query(rule) %}
+  {# What a generic test asks of the relation it is attached to. #}
+  {%- set node = graph.nodes[rule.attached_node] -%}
+  {%- set relation = api.Relation.create(database=node.database, schema=node.schema, identifier=node.alias) -%}
+  {%- set arguments = {} -%}
+  {%- for name, value in rule.test_metadata.kwargs.items() if name != 'model' -%}
+    {%- do arguments.update({name: render(value) if value is string and '{{' in value else value}) -%}
+  {%- endfor -%}
+  {{ context['test_' ~ rule.test_metadata.name](model=relation, **arguments) }}
+{% endmacro %}

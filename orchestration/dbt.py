@@ -5,15 +5,18 @@ dbt and dagster-dbt are pinned for the names used here; tests/unit/test_project.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import queue
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+import duckdb
 
 from orchestration.warehouse import Warehouse
 from regulars.errors import UserError
@@ -108,11 +111,21 @@ def _manifest(home: Home) -> Any:
 
 
 class Build:
-    """One `dbt build` of a part of the graph; iterate to run it. Unit tests are for developers: left out."""
+    """One `dbt build` of a part of the graph; iterate to run it. Unit tests are for developers: left out.
+
+    Generic tests, the rules in models' yml, are counted at the end (macro `rule_outcomes`); dbt runs as nodes only those
+    that are broken, for its messages.
+    """
 
     def __init__(self, home: Home, selection: Sequence[str]):
-        self.home, self.selection = home, selection
+        self.home, self.selection = home, [*selection]
+        if "--exclude" in self.selection:
+            self.selection[self.selection.index("--exclude") + 1] += " test_type:generic"
+        else:
+            self.selection += ["--exclude", "test_type:generic"]
         self.result: Any = None
+        self.broken_rules: Any = None
+        self.rules: dict[str, int] = {}
 
     def __iter__(self) -> Iterator[tuple[dict[str, Any], Inspection]]:
         """dbt's result events, as dictionaries, while it runs; with what was built."""
@@ -123,7 +136,11 @@ class Build:
         self.home.export()
         manifest = _manifest(self.home)
 
+        invocations: list[str] = []
+
         def listen(event) -> None:
+            if not invocations:
+                invocations.append(event.info.invocation_id)
             if event.info.name in RESULTS:
                 told = MessageToDict(event, preserving_proto_field_name=True)
                 # Here, in dbt's own thread, its connection is open; a moment later it may not be.
@@ -131,19 +148,17 @@ class Build:
                 events.put((told, inspect(node)))
 
         def work() -> None:
+            build = ["--indirect-selection", "buildable", "--exclude-resource-type", "unit_test", *self.selection]
             try:
                 self.result = dbtRunner(manifest=manifest, callbacks=[listen]).invoke(
-                    [
-                        *QUIET,
-                        "build",
-                        *_arguments(self.home),
-                        "--indirect-selection",
-                        "buildable",
-                        "--exclude-resource-type",
-                        "unit_test",
-                        *self.selection,
-                    ]
+                    [*QUIET, "build", *_arguments(self.home), *build]
                 )
+                self.rules = _rule_outcomes(invocations)
+                broken = [manifest.nodes[test].name for test, count in self.rules.items() if count]
+                if broken:
+                    self.broken_rules = dbtRunner(manifest=manifest).invoke(
+                        [*QUIET, "test", *_arguments(self.home), "--select", *broken]
+                    )
             finally:
                 _close()
                 events.put(None)
@@ -155,9 +170,15 @@ class Build:
         thread.join()
 
     def tests(self) -> list[TestOutcome]:
-        """Outcomes of the tests that ran."""
-        outcomes = []
-        for result in self._results():
+        """Outcomes of the tests that ran, and of the rules of each relation that was built; absent counts as broken."""
+        nodes = _manifest(self.home).nodes
+        built = {result.node.unique_id for result in self._results(self.result) if str(result.status) == "success"}
+        outcomes = [
+            _rule_outcome(node, self.rules.get(test))
+            for test, node in nodes.items()
+            if node.resource_type == "test" and getattr(node, "attached_node", None) in built and not self.rules.get(test)
+        ]
+        for result in [*self._results(self.result), *self._results(self.broken_rules)]:
             node = result.node
             if node.resource_type not in ("test", "unit_test"):
                 continue
@@ -182,13 +203,45 @@ class Build:
             return ["dbt stopped without a result"]
         told = [
             f"{result.node.name}: {result.message}"
-            for result in self._results()
+            for result in self._results(self.result)
             if str(result.status) in ("error", "runtime error") and result.node.resource_type != "test"
         ]
         return told or ([str(self.result.exception)] if self.result.exception else [])
 
-    def _results(self) -> list[Any]:
-        return list(getattr(getattr(self.result, "result", None), "results", None) or [])
+    @staticmethod
+    def _results(run: Any) -> list[Any]:
+        return list(getattr(getattr(run, "result", None), "results", None) or [])
+
+
+def is_rule(node: Mapping[str, Any]) -> bool:
+    """Whether a node of the manifest is a generic test: a rule of one relation, in its yml."""
+    return bool(node.get("test_metadata"))
+
+
+def _rule_outcomes(invocations: Sequence[str]) -> dict[str, int]:
+    """Failing rows by rule (unique id of the test), as the last run of dbt counted them; its database must be open."""
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+
+    environment = DuckDBConnectionManager._ENV
+    if environment is None or environment.conn is None:
+        return {}
+    with contextlib.suppress(duckdb.CatalogException):
+        query = "select test_id, failing_row_count from restricted.rule_outcomes where invocation_id = ?"
+        return dict(environment.conn.cursor().execute(query, list(invocations[:1])).fetchall())
+    return {}
+
+
+def _rule_outcome(node: Any, count: int | None) -> TestOutcome:
+    """Outcome of a rule that dbt did not run as a node."""
+    return TestOutcome(
+        name=node.name,
+        relation=node.attached_node.split(".")[-1],
+        severity="critical" if str(node.config.severity).lower() == "error" else "warning",
+        is_passed=count == 0,
+        is_skipped=False,
+        failures=count,
+        message=None if count == 0 else "the rule was not counted",
+    )
 
 
 def site(home: Home) -> Path:

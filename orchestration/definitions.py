@@ -34,8 +34,8 @@ def _build(stamp: str, settings: str) -> dg.Definitions:
     """Assets, checks, the job and what starts it, for one state of the project and of a home's settings."""
     manifest = load_manifest(current_home())
 
-    landed = [ingest.landed_table(table) for table in tables(manifest).values()]
-    control = ingest.control_tables(manifest, [asset.key for asset in landed])
+    landed = ingest.landed_tables(list(tables(manifest).values()))
+    control = ingest.control_tables(manifest, sorted(landed.keys))
     incoming = models.part("incoming_models", manifest, models.INCOMING, exclude=models.CLOSING)
     marts = models.part("mart_models", manifest, models.MARTS, exclude=f"tag:incoming {models.CLOSING} {models.FITTED}")
     fitted = [fits.fit_asset(fit, manifest) for fit in fits.FITTED]
@@ -65,7 +65,7 @@ def _build(stamp: str, settings: str) -> dg.Definitions:
         assets=[
             ingest.databases,
             ingest.landing_zone,
-            *landed,
+            landed,
             control,
             incoming,
             marts,

@@ -106,8 +106,14 @@ class Warehouse:
                 raise
             return None
 
-    def create_raw_relation(self, table: Table, ledger: Ledger) -> int:
-        """(Re)create the relation of a landed table over its current raw files; returns its rows.
+    def create_raw_relations(self, tables: Sequence[Table], ledger: Ledger) -> list[int]:
+        """(Re)create the relations of landed tables over their current raw files; returns the rows of each."""
+        with self.connect() as connection:
+            return [self._create_raw_relation(connection, table, ledger) for table in tables]
+
+    @staticmethod
+    def _create_raw_relation(connection: duckdb.DuckDBPyConnection, table: Table, ledger: Ledger) -> int:
+        """(Re)create one; returns its rows.
 
         Columns: the declared ones, `_file_id`, `_file_row` (place among the file's typed rows, from 0; rows that had
         to be normalised count down from -1), and for canonical tables `source_system`.
@@ -134,9 +140,8 @@ class Warehouse:
                 f"select {system}{names}, _file_id, {row} as _file_row "
                 f"from read_parquet([{', '.join(files)}], file_row_number = true, union_by_name = true)"
             )
-        with self.connect() as connection:
-            connection.execute(f"create schema if not exists {table.schema}")
-            connection.execute(f"create or replace view {table.relation} as " + " union all by name ".join(parts))
+        connection.execute(f"create schema if not exists {table.schema}")
+        connection.execute(f"create or replace view {table.relation} as " + " union all by name ".join(parts))
         return sum(load["rows_in"] - load["rejected"] for load in loads)
 
     def replace_tables(

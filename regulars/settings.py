@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -170,9 +171,15 @@ def project_root() -> Path:
     return Path(__file__).resolve().parent.parent
 
 
-def project_vars() -> dict[str, Any]:
-    """Vars of dbt_project.yml."""
-    return yaml.safe_load((project_root() / "dbt_project.yml").read_text(encoding="utf-8"))["vars"]
+def project_vars() -> Mapping[str, Any]:
+    """Vars of dbt_project.yml; parsed again only where the file has changed, for a refresh asks a dozen times."""
+    path = project_root() / "dbt_project.yml"
+    return _vars_of(path, path.stat().st_mtime_ns)
+
+
+@cache
+def _vars_of(path: Path, _mtime_ns: int) -> Mapping[str, Any]:
+    return yaml.safe_load(path.read_text(encoding="utf-8"))["vars"]
 
 
 # Vars that choose between ways of computing; others are numbers, lists or free text.

@@ -4,7 +4,7 @@ Belongs here: which table becomes which asset. Does not: how a file is loaded (l
 remembered (ledger.py).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import dagster as dg
 
@@ -58,32 +58,45 @@ def landing_zone(context: dg.AssetExecutionContext, refresh: Refresh) -> dg.Mate
     )
 
 
-def landed_table(table: Table) -> dg.AssetsDefinition:
-    """The asset of one table that files can be loaded into; its key is the dbt source's."""
+def landed_tables(tables: Sequence[Table]) -> dg.AssetsDefinition:
+    """The assets of all tables that files can be loaded into, in one step; their keys are the dbt sources'.
 
-    @dg.asset(
-        key=[table.source, table.name],
-        deps=[LANDING_ZONE],
-        group_name="ingest",
-        kinds={"parquet"},
-        description=f"Files of {table.source}.{table.name}, typed, one Parquet file per content.",
-    )
-    def load(context: dg.AssetExecutionContext, refresh: Refresh) -> dg.MaterializeResult:
+    A step each cost more than loading a small file does.
+    """
+    by_key = {dg.AssetKey([table.source, table.name]): table for table in tables}
+    specs = [
+        dg.AssetSpec(
+            key,
+            deps=[LANDING_ZONE],
+            group_name="ingest",
+            kinds={"parquet"},
+            description=f"Files of {table.source}.{table.name}, typed, one Parquet file per content.",
+        )
+        for key, table in by_key.items()
+    ]
+
+    @dg.multi_asset(specs=specs, name="landed_tables", can_subset=True)
+    def load(context: dg.AssetExecutionContext, refresh: Refresh) -> Iterator[dg.MaterializeResult]:
+        selected = [(key, table) for key, table in by_key.items() if key in context.selected_asset_keys]
         with told():
             session = refresh.session
-            files = [landed for landed in session.landing.files if landed.table == table]
-            settings = {landed.source_system: session.landing.settings(landed.source_system) for landed in files}
-            count = session.loader.load(files, settings)
-            rows = session.warehouse.create_raw_relation(table, session.ledger)
-        return dg.MaterializeResult(
-            metadata={
-                "dagster/row_count": rows,
-                "files": count.files,
-                "files loaded now": count.loaded,
-                "rows loaded now": count.rows_in,
-                "rows that could not be read": count.rejected,
-            }
-        )
+            counts = []
+            for _, table in selected:
+                files = [landed for landed in session.landing.files if landed.table == table]
+                settings = {landed.source_system: session.landing.settings(landed.source_system) for landed in files}
+                counts.append(session.loader.load(files, settings))
+            rows = session.warehouse.create_raw_relations([table for _, table in selected], session.ledger)
+        for (key, _), count, row_count in zip(selected, counts, rows, strict=True):
+            yield dg.MaterializeResult(
+                asset_key=key,
+                metadata={
+                    "dagster/row_count": row_count,
+                    "files": count.files,
+                    "files loaded now": count.loaded,
+                    "rows loaded now": count.rows_in,
+                    "rows that could not be read": count.rejected,
+                },
+            )
 
     return load
 

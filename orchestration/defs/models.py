@@ -33,9 +33,15 @@ class Translator(DagsterDbtTranslator):
         layer = node["fqn"][1]
         return spec.replace_attributes(group_name=node["fqn"][2] if layer == "marts" else layer)
 
+    def get_asset_check_spec(self, asset_spec, manifest, unique_id, project) -> dg.AssetCheckSpec | None:
+        """Tests across relations are checks; rules of one are counted together, and stop their part (see dbt.Build)."""
+        if dbt.is_rule(manifest["nodes"][unique_id]):
+            return None
+        return super().get_asset_check_spec(asset_spec, manifest, unique_id, project)
+
 
 def part(name: str, manifest: dict[str, Any], select: str, exclude: str = "") -> dg.AssetsDefinition:
-    """One part of the graph as assets, its tests as checks."""
+    """One part of the graph as assets; tests across relations are checks, rules of one are counted when all is built."""
     translator = Translator()
 
     @dbt_assets(manifest=manifest, select=select, exclude=exclude, name=name, dagster_dbt_translator=translator)

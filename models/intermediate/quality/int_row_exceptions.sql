@@ -12,7 +12,7 @@ loads as (
 ),
 
 exceptional as (
-    {%- for entity in contract_entities() %}
+    {%- for model in ['int_order_lines__exceptions', 'int_exceptions', 'int_referring_exceptions'] %}
     {{ 'union all' if not loop.first }}
     select
         _file_id,
@@ -20,7 +20,7 @@ exceptional as (
         outcome,
         reason,
         column_name
-    from {{ ref('int_' ~ entity ~ '__exceptions') }}
+    from {{ ref(model) }}
     {%- endfor %}
 ),
 

@@ -1,2 +1,0 @@
--- Grain: one landed row of campaigns, of any source system.
-{{ union_sources('campaigns') }}

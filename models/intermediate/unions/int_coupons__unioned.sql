@@ -1,2 +1,0 @@
--- Grain: one landed row of coupons, of any source system.
-{{ union_sources('coupons') }}

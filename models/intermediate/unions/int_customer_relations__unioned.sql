@@ -1,2 +1,0 @@
--- Grain: one landed row of customer_relations, of any source system.
-{{ union_sources('customer_relations') }}

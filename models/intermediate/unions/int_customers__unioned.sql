@@ -1,2 +1,0 @@
--- Grain: one landed row of customers, of any source system.
-{{ union_sources('customers') }}

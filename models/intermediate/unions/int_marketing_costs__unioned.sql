@@ -1,2 +1,0 @@
--- Grain: one landed row of marketing_costs, of any source system.
-{{ union_sources('marketing_costs') }}

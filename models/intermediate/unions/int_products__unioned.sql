@@ -1,2 +1,0 @@
--- Grain: one landed row of products, of any source system.
-{{ union_sources('products') }}

@@ -1,2 +1,0 @@
--- Grain: one landed row of promotions, of any source system.
-{{ union_sources('promotions') }}

@@ -1,2 +1,0 @@
--- Grain: one landed row of regions, of any source system.
-{{ union_sources('regions') }}
