@@ -1,6 +1,6 @@
 """Runs the suites of this folder against a database file, in a process of its own.
 
-Importing Great Expectations takes six seconds: a refresh starts this process first and talks to it over pipes, one
+Importing Great Expectations takes seconds: a refresh starts this process first and talks to it over pipes, one
 JSON line a request: {"do": "begin"} for a refresh, {"do": "validate", "gate": "incoming", "suites": [NAME, …],
 "database": PATH, "marts": PATH}, {"do": "docs", "target": DIR}.
 What belongs here: how suites are run and documented. What does not: any expectation; those are the JSON files.
@@ -8,12 +8,14 @@ What belongs here: how suites are run and documented. What does not: any expecta
 
 from __future__ import annotations
 
+import gc
+import importlib
 import json
 import os
 import re
 import shutil
 import sys
-import tempfile
+import types
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +33,26 @@ FOLDER = Path(__file__).resolve().parent
 SITE = "regulars"
 # Of SQLAlchemy's engines: a rollback between asking and reading would empty what was found.
 UNDISTURBED = {"isolation_level": "AUTOCOMMIT", "skip_autocommit_rollback": True}
+
+
+# Imported by Great Expectations for a kind of expectation that compares distributions; half of its import takes place there.
+SELDOM_USED = ("altair", "scipy.stats")
+
+
+class _Deferred(types.ModuleType):
+    """A module that is imported when something of it is first used."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        sys.modules.pop(self.__name__, None)
+        return getattr(importlib.import_module(self.__name__), name)
+
+
+def defer_imports() -> None:
+    """Let modules that are seldom used be imported on first use."""
+    for name in SELDOM_USED:
+        sys.modules.setdefault(name, _Deferred(name))
 
 
 def suite_files(gate: str) -> list[Path]:
@@ -189,31 +211,35 @@ def _number(value: Any) -> int | None:
     return int(found[0]) if found else None
 
 
-def main() -> None:
-    """Answer requests until standard input ends."""
+def main(work: Path) -> None:
+    """Answer requests until standard input ends; `work` is a folder for what is in between."""
     replies = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # whatever a library prints must not mix with the replies
-    with tempfile.TemporaryDirectory(prefix="regulars-gx-") as work:
-        refreshes = 1
-        runner = Runner(Path(work) / "1")
-        for line in sys.stdin:
-            request = json.loads(line)
-            try:
-                if request["do"] == "begin":
-                    answer: Any = None
-                    if runner.is_used:
-                        refreshes += 1
-                        runner = Runner(Path(work) / str(refreshes))
-                elif request["do"] == "validate":
-                    answer = runner.validate(request["gate"], request["suites"], request["database"], request["marts"])
-                else:
-                    answer = runner.build_docs(Path(request["target"]))
-                reply = {"answer": answer}
-            except Exception as error:
-                reply = {"error": f"{type(error).__name__}: {error}"}
-            replies.write(json.dumps(reply, default=str) + "\n")
-            replies.flush()
+    # Imports make a million objects that stay: looking through them for garbage takes a fifth of the time.
+    gc.disable()
+    defer_imports()
+    refreshes = 1
+    runner = Runner(work / "1")
+    gc.freeze()
+    gc.enable()
+    for line in sys.stdin:
+        request = json.loads(line)
+        try:
+            if request["do"] == "begin":
+                answer: Any = None
+                if runner.is_used:
+                    refreshes += 1
+                    runner = Runner(work / str(refreshes))
+            elif request["do"] == "validate":
+                answer = runner.validate(request["gate"], request["suites"], request["database"], request["marts"])
+            else:
+                answer = runner.build_docs(Path(request["target"]))
+            reply = {"answer": answer}
+        except Exception as error:
+            reply = {"error": f"{type(error).__name__}: {error}"}
+        replies.write(json.dumps(reply, default=str) + "\n")
+        replies.flush()
 
 
 if __name__ == "__main__":
-    main()
+    main(Path(sys.argv[1]))

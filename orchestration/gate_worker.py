@@ -6,6 +6,7 @@ import atexit
 import json
 import subprocess
 import sys
+import tempfile
 from typing import Any
 
 from regulars.home import Home
@@ -18,8 +19,9 @@ class GateWorker:
     def __init__(self, home: Home):
         home.prepare()
         self.log = (home.build / "great_expectations.log").open("w")
+        self.work = tempfile.TemporaryDirectory(prefix="regulars-gx-", ignore_cleanup_errors=True)
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "expectations.runner"],
+            [sys.executable, "-m", "expectations.runner", self.work.name],
             cwd=project_root(),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -53,6 +55,7 @@ class GateWorker:
             self.process.kill()
         self.process.wait()
         self.log.close()
+        self.work.cleanup()
 
 
 _worker: GateWorker | None = None
