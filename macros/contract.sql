@@ -132,11 +132,10 @@ select 1 as source_system
   {%- endif -%}
 {% endmacro %}
 
-{% macro settled_rows(entity, as_landed=[], changed=none) %}
+{% macro settled_rows(entity, as_landed=[]) %}
   {# Accepted rows of an entity with their source system's id_scope and time_zone, amounts in the reporting currency,
      and what the contract says an empty column means. Where a rate is missing the amount is NULL; a gate says so.
-     as_landed: money columns wanted as they came too, with their foreign_currency, to convert on another day.
-     changed: relation of rows (_file_id, _file_row) that are all that is wanted of a build that is gone on with. #}
+     as_landed: money columns wanted as they came too, with their foreign_currency, to convert on another day. #}
   {%- set incoming = unioned(entity) -%}
   {%- set exceptional = exceptions_of(entity) -%}
   {%- set rates = ref('int_exchange_rates') -%}
@@ -145,13 +144,7 @@ select 1 as source_system
   {%- if execute -%}
     {%- set columns = contract_entity(entity).columns -%}
     {%- set money = contract_columns(entity, having='money') -%}
-    {%- set narrowed = changed is not none and is_built() -%}
-    {%- set files = listed_files('select distinct _file_id from ' ~ changed ~ ' order by _file_id') if narrowed else [] -%}
     select
-    {%- if changed is not none %}
-        incoming._file_id,
-        incoming._file_row,
-    {%- endif %}
         incoming.source_system,
         source_systems.id_scope,
         source_systems.time_zone
@@ -183,13 +176,6 @@ select 1 as source_system
     {%- endif %}
     where
         exceptional._file_row is null
-    {%- if narrowed %}
-        and {{ only_files(files, 'incoming') }}
-        and exists (
-            select 1 from {{ changed }} as changed
-            where {{ same_keys('incoming', 'changed', ['_file_id', '_file_row']) }}
-        )
-    {%- endif %}
   {%- else -%}
     select 1 as source_system
   {%- endif -%}

@@ -1,22 +1,22 @@
 {# What makes the build incremental: what changed since it was made, and how the rows of that are replaced.
    docs/incremental.md tells the whole of it. #}
 
-{% macro is_built() %}
+{% macro is_incremental_run() %}
   {# Whether the build holds an earlier refresh, whole. The orchestrator throws away what was made by other code or settings. #}
   {%- if not execute or should_full_refresh() -%}
     {%- do return(false) -%}
   {%- endif -%}
-  {%- do return(built_relation('int_built_run') is not none) -%}
+  {%- do return(built_relation('int_state') is not none) -%}
 {% endmacro %}
 
-{% macro forget_the_build() %}
+{% macro invalidate_state() %}
   {# Called at the start of each run of dbt. One by hand that makes incremental models leaves the build in a state that no refresh
      knows: the next one starts over. Refreshes set REGULARS_REFRESH. #}
   {%- if execute and not env_var('REGULARS_REFRESH', '') -%}
-    {%- set kept = ['incremental', 'narrowed'] -%}
-    {%- for node in graph.nodes.values() if node.unique_id in selected_resources and (node.config.materialized in kept or 'changes' in node.fqn) -%}
-      {%- if loop.first and built_relation('int_built_run') is not none -%}
-        {%- do adapter.drop_relation(built_relation('int_built_run')) -%}
+    {%- set retained = ['incremental', 'changed_only'] -%}
+    {%- for node in graph.nodes.values() if node.unique_id in selected_resources and (node.config.materialized in retained or 'changes' in node.fqn) -%}
+      {%- if loop.first and built_relation('int_state') is not none -%}
+        {%- do adapter.drop_relation(built_relation('int_state')) -%}
       {%- endif -%}
     {%- endfor -%}
   {%- endif -%}
@@ -28,7 +28,7 @@
 {% endmacro %}
 
 {% macro as_built(model) %}
-  {# A model's rows as the last refresh left them. No ref: it is read before it is made again. Only where is_built(). #}
+  {# A model's rows as the last refresh left them. No ref: it is read before it is made again. Only where is_incremental_run(). #}
   {%- set relation = built_relation(model) -%}
   {%- if relation is none -%}
     {{ exceptions.raise_compiler_error(model ~ " was never built: run the whole refresh with --full") }}
@@ -36,20 +36,67 @@
   {{ relation }}
 {%- endmacro %}
 
-{% macro differing(model, built, columns) %}
-  {# Rows of `columns` that a model has now and had not when the build was made, or the other way round. #}
+{% macro changed_since_built(state, kinds) %}
+  {# Kinds and keys of a state that differ from int_state, with the refresh that found them; none where all is built anew. #}
+with
+
+run as (
+    select * from {{ source('control', 'run') }}
+),
+
+state as (
+    {{ state }}
+),
+{%- if is_incremental_run() %}
+
+built as (
+    select
+        kind,
+        key,
+        content
+    from {{ as_built('int_state') }}
+    where kind in ('{{ kinds | join("', '") }}')
+),
+
+differing as (
     (
-        select {{ columns | join(', ') }} from {{ model }}
+        select * from state
         except
-        select {{ columns | join(', ') }} from {{ as_built(built) }}
+        select * from built
     )
-    union
+    union all
     (
-        select {{ columns | join(', ') }} from {{ as_built(built) }}
+        select * from built
         except
-        select {{ columns | join(', ') }} from {{ model }}
+        select * from state
     )
-{%- endmacro %}
+),
+
+changed as (
+    select
+        kind,
+        key
+    from differing
+    {{ or_unfinished(['kind', 'key']) }}
+)
+{%- else %}
+
+changed as (
+    select
+        kind,
+        key
+    from state
+    where false
+)
+{%- endif %}
+
+select
+    changed.kind,
+    changed.key,
+    run.run_id
+from changed
+cross join run
+{% endmacro %}
 
 {% macro or_unfinished(columns) %}
   {# What an earlier refresh found changed and did not get to the end of: perhaps replaced, perhaps not. #}
@@ -57,58 +104,27 @@
 
     select {{ columns | join(', ') }}
     from {{ as_built(this.identifier) }}
-    where run_id not in (select run_id from {{ as_built('int_built_run') }})
+    where run_id not in (select key from {{ as_built('int_state') }} where kind = 'run')
 {%- endmacro %}
-
-{% macro changed_since_built(rows, built, columns) %}
-  {# Rows that differ from those that the build was made of, as they are now and as they were, with the refresh that found them; none
-     where all is built anew. rows: a query of `columns`. #}
-with
-
-run as (
-    select * from {{ source('control', 'run') }}
-),
-
-now_known as (
-    {{ rows }}
-),
-
-changed as (
-    {%- if is_built() %}
-    {{ differing('now_known', built, columns) }}
-    {{ or_unfinished(columns) }}
-    {%- else %}
-    select {{ columns | join(', ') }}
-    from now_known
-    where false
-    {%- endif %}
-)
-
-select
-    changed.*,
-    run.run_id
-from changed
-cross join run
-{% endmacro %}
 
 {% macro get_incremental_replace_changed_sql(arguments) %}
   {# dbt's incremental strategy `replace_changed`. meta.changed of a model: relation of keys that changed -> those keys' columns. #}
-  {%- set changed = (config.get('meta').changed or {}) if is_built() else none -%}
+  {%- set changed = (config.get('meta').changed or {}) if is_incremental_run() else none -%}
   {{ return(adapter.dispatch('replace_changed')(arguments.target_relation, arguments.temp_relation, arguments.dest_columns, changed)) }}
 {% endmacro %}
 
 {% macro changed_by_refresh(relation) %}
   {# meta.changed of an incremental model within a refresh that goes on with a whole build; none: any row may be new. #}
-  {%- if not execute or not env_var('REGULARS_REFRESH', '') or relation.identifier is not defined or built_relation('int_built_run') is none -%}
+  {%- if not execute or not env_var('REGULARS_REFRESH', '') or relation.identifier is not defined or built_relation('int_state') is none -%}
     {%- do return(none) -%}
   {%- endif -%}
   {%- set node = graph.nodes.get('model.' ~ project_name ~ '.' ~ relation.identifier) -%}
   {%- do return(node.config.meta.changed if node and node.config.materialized == 'incremental' else none) -%}
 {% endmacro %}
 
-{% materialization narrowed, adapter='duckdb' %}
+{% materialization changed_only, adapter='duckdb' %}
   {# What changed, as a table; a view of everything where all is built anew. #}
-  {%- set kind = 'table' if is_built() else 'view' -%}
+  {%- set kind = 'table' if is_incremental_run() else 'view' -%}
   {%- do drop_another_kind(kind) -%}
   {% call statement('main', auto_begin=false) -%}
     create or replace {{ kind }} {{ this }} as
@@ -117,14 +133,9 @@ cross join run
   {{ return({'relations': [this.incorporate(type=kind)]}) }}
 {% endmaterialization %}
 
-{% macro built_product_columns() %}
-  {# What order lines, what customers bought first and what they prefer take from products. #}
-  {%- do return(['product_id', 'landed_unit_cost_amount', 'foreign_currency', 'margin_rate', 'department', 'category', 'brand']) -%}
-{% endmacro %}
-
 {% macro listed_files(query) %}
   {# Landed contents that a query tells; none where all is built anew. #}
-  {%- do return(run_query(query).columns[0].values() if is_built() else []) -%}
+  {%- do return(run_query(query).columns[0].values() if is_incremental_run() else []) -%}
 {% endmacro %}
 
 {% macro only_files(files, rows=none) -%}
@@ -152,105 +163,59 @@ cross join run
         {%- endif %}
 {%- endmacro %}
 
-{% macro only_changed_customers(rows, changed='int_changed_customers') %}
-  {# A join that leaves those customers' rows whom this refresh has to look at again. #}
-  {%- set changed_customers = ref(changed) -%}
-  {%- if is_built() -%}
-    inner join {{ changed_customers }} as changed_customers
-        on {{ rows }}.customer_key = changed_customers.customer_key
-  {%- endif -%}
-{% endmacro %}
-
 {% macro lines_of_the_window() %}
-  {#- Order lines of known customers in the trailing window, of those whom this refresh has to look at again. -#}
+  {#- Order lines of known customers in the trailing window. -#}
         select order_lines.*
         from {{ ref('int_order_lines') }} as order_lines
-        {{ only_changed_customers('order_lines', 'int_changed_window_customers') }}
         where
             order_lines.is_known_customer
             and order_lines.order_date <= {{ as_of_date() }}
             and order_lines.order_date > {{ window_start_date() }}
 {%- endmacro %}
 
-{% macro changed_rows(entity, built, day) %}
-  {# Landed rows of an entity that count now and are not in the table that was built of it, or the other way round; those that are made
-     of something else by now: whose the customer number is, or the exchange rate of their `day`, a column of that table; those of days
-     that are asked for again; and those that an earlier refresh found and did not get to the end of. #}
-  {%- set customers = ref('int_changed_customer_numbers') -%}
-  {%- set rates = ref('int_changed_rates') -%}
-with
-
-run as (
-    select * from {{ source('control', 'run') }}
-),
-
-accepted as (
-    {{ accepted_rows(entity) }}
-),
-{%- if is_built() %}
-
-built as (
-    select
-        _file_id,
-        _file_row,
-        {{ day }} as event_date,
-        customer_key
-    from {{ as_built(built) }}
-),
-
-changed as (
-    select
-        coalesce(accepted._file_id, built._file_id) as _file_id,
-        coalesce(accepted._file_row, built._file_row) as _file_row
-    from accepted
-    full outer join built
-        on {{ same_keys('accepted', 'built', ['_file_id', '_file_row']) }}
-    cross join run
-    where
-        accepted._file_row is null
-        or built._file_row is null
-        or built.event_date between run.again_from_date and run.again_until_date
-        or built.customer_key in (select customers.customer_key from {{ customers }} as customers)
-        {%- if contract_columns(entity, having='money') %}
-        or built.event_date in (select rates.rate_date from {{ rates }} as rates)
-        {%- endif %}
-    {{ or_unfinished(['_file_id', '_file_row']) }}
-)
-{%- else %}
-
-changed as (
-    select
-        _file_id,
-        _file_row
-    from accepted
-    where false
-)
-{%- endif %}
-
+{% macro current_loads() %}
+  {#- Landed contents that count now, as rows of int_state: kind, what order lines carry of it, and the rest. -#}
 select
-    changed.*,
-    run.run_id
-from changed
-cross join run
-{% endmacro %}
-
-{% macro customers_as_known() %}
-  {#- Whose each customer number is, and whether they are known by the as-of date: what orders take from identity. -#}
-select
-    source_system,
-    source_customer_id,
-    customer_key,
-    known_from_date <= {{ as_of_date() }} as is_known
-from {{ ref('int_customer_identity') }}
+    'load' as kind,
+    cast(_file_id as varchar) as key,
+    file as content
+from {{ source('control', 'loads') }}
+where is_current
 {%- endmacro %}
 
-{% macro after_all_is_made() %}
-  {#- Lets a model of what the build was made of wait for every incremental model. -#}
-  {%- for model in ['int_order_lines__exceptions', 'int_order_lines__cancelled', 'int_order_line_totals', 'int_orders', 'int_first_orders',
-                    'int_customer_order_days', 'int_customer_purchases', 'int_customer_orders',
-                    'int_customer_preferences', 'int_customer_category_shares', 'int_customer_month_ends',
-                    'int_customer_months', 'int_clv_month_histories',
-                    'int_web_sessions', 'int_survey_responses', 'int_loyalty_transactions'] -%}
+{% macro current_lookups() %}
+  {#- What order lines look up, as rows of int_state: kind, what order lines carry of it, and a hash of what is known of it now. -#}
+select
+    'product' as kind,
+    product_id as key,
+    {{ content_hash(['landed_unit_cost_amount', 'foreign_currency', 'margin_rate', 'department', 'category', 'brand'], 'products') }} as content
+from {{ ref('int_products') }} as products
+
+union all
+
+select
+    'rate' as kind,
+    cast(rate_date as varchar) as key,
+    {{ content_hash(['currency', 'rate'], 'rates') }} as content
+from {{ ref('int_exchange_rates') }} as rates
+
+union all
+
+select
+    'customer' as kind,
+    cast(customer_key as varchar) as key,
+    {{ content_hash(['source_system', 'source_customer_id', 'is_known'], 'numbers') }} as content
+from (
+    select
+        *,
+        known_from_date <= {{ as_of_date() }} as is_known
+    from {{ ref('int_customer_identity') }}
+) as numbers
+{%- endmacro %}
+
+{% macro depends_on_incremental() %}
+  {#- Lets the state that the build was made of wait for every incremental model. A test holds this list to the models. -#}
+  {%- for model in ['int_order_lines__exceptions', 'int_order_lines__cancelled', 'int_order_lines', 'int_orders'] -%}
     {%- do ref(model) -%}
   {%- endfor -%}
 {% endmacro %}

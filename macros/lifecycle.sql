@@ -67,15 +67,6 @@
             and {{ day }} < coalesce({{ order_days }}.next_order_date, {{ add_days(as_of_date(), 1) }})
 {%- endmacro %}
 
-{% macro lifecycle_rules() %}
-  {#- What customers at month-ends are judged by, as text: where it differs, they are judged again. -#}
-  {%- set rules = [] -%}
-  {%- for name in ['gap_prior_weight', 'churn_ratio_edges', 'churn_gap_edges', 'churn_horizon_days', 'lapsed_overdue_ratio', 'at_risk_overdue_ratio'] -%}
-    {%- do rules.append(name ~ ' ' ~ (var(name) | string | replace("'", ''))) -%}
-  {%- endfor -%}
-  {%- do return(rules | join(', ')) -%}
-{% endmacro %}
-
 {% macro lifecycle_stage(is_lapse_long, is_risk_long, churn_probability, is_first_order_day, is_won_back) %}
   {#- Stage of a customer with an order; whoever has none is a prospect. -#}
   case

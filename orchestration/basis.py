@@ -19,18 +19,6 @@ from regulars.settings import SourceSettings
 
 # What decides what is replaced: dbt does not know it as an ancestor of the models that it replaces.
 MECHANISM = {"incremental", "engine", "materializations"}
-# Vars that rows tell of: what a change of them makes different is found in SQL (see models/intermediate/changes).
-COMPARED = {
-    "window_months",
-    "value_tier_month_ends",
-    "default_gap_days",
-    "gap_prior_weight",
-    "churn_ratio_edges",
-    "churn_gap_edges",
-    "churn_horizon_days",
-    "lapsed_overdue_ratio",
-    "at_risk_overdue_ratio",
-}
 
 
 @dataclass(frozen=True)
@@ -69,7 +57,7 @@ def basis(
     words = set(re.findall(r"\w+", "\n".join(texts)))
     rules = {
         "texts": texts,
-        "vars": {name: value for name, value in variables.items() if name in words - COMPARED},
+        "vars": {name: value for name, value in variables.items() if name in words},
         "time_zone": home.settings.time_zone,
         "reporting_currency": reporting_currency,
         "key": _hash(os.environ.get("REGULARS_KEY", "")),

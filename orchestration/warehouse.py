@@ -29,10 +29,6 @@ STORAGE_VERSION = "v1.3.0"
 FACTS = (
     "core.int_order_lines",
     "core.int_orders",
-    "core.int_customer_months",
-    "core.int_web_sessions",
-    "core.int_survey_responses",
-    "core.int_loyalty_transactions",
 )
 
 
@@ -97,7 +93,9 @@ class Warehouse:
             with self.connect() as connection:
                 for fact in FACTS:
                     connection.execute(f"select count(*) from {MARTS}.{fact}")
-                found = connection.execute(f"select basis from {RESTRICTED}.int_built_run").fetchone()
+                found = connection.execute(
+                    f"select content from {RESTRICTED}.int_state where kind = 'rules'"
+                ).fetchone()
                 return found[0] if found else None
         except duckdb.CatalogException:
             return None

@@ -1,8 +1,14 @@
--- Grain: one landed content whose order lines have to be added up again; none where all is built anew.
-{%- set sources = [ref('int_changed_loads'), ref('int_order_lines__arrived'), ref('int_order_lines__changed')] %}
-{%- for source in sources %}
-{{ 'union' if not loop.first }}
-select _file_id
-from {{ source }}
-where {{ is_built() | lower }}
-{%- endfor %}
+-- Grain: one landed content that counts now and did not when the build was made, or the other way round.
+-- Empty where everything is built anew.
+with
+
+changed as (
+    {{ changed_since_built(current_loads(), kinds=['load']) }}
+)
+
+select
+    cast(key as bigint) as _file_id,
+    kind,
+    key,
+    run_id
+from changed

@@ -1,9 +1,7 @@
 -- Grain: one order whose lines may differ from the build's, and one customer it was then; NULL where it was nobody's.
 -- Because its landed rows changed, a product's cost, an exchange rate, whose a customer number is, or the as-of date.
 {%- set landed = ref('int_changed_orders__landed') %}
-{%- set products = ref('int_products') %}
-{%- set rates = ref('int_changed_rates') %}
-{%- set customers = ref('int_changed_customer_numbers') %}
+{%- set lookups = ref('int_changed_lookups') %}
 {%- set as_of = as_of_date() %}
 with
 
@@ -17,7 +15,7 @@ landed as (
         order_id
     from {{ landed }}
 )
-{%- if is_built() %},
+{%- if is_incremental_run() %},
 
 built_lines as {{ inlined() }} (
     select
@@ -29,23 +27,19 @@ built_lines as {{ inlined() }} (
     from {{ as_built('int_order_lines') }}
 ),
 
-changed_products as (
-    {{ differing(products, 'int_built_products', built_product_columns()) }}
-),
-
-changed_rates as (
-    select rate_date from {{ rates }}
-),
-
-changed_customers as (
-    select customer_key from {{ customers }}
+changed_lookups as (
+    select
+        kind,
+        key
+    from {{ lookups }}
 ),
 
 as_of_dates as (
     select
-        least(as_of_date, {{ as_of }}) as first_date,
-        greatest(as_of_date, {{ as_of }}) as last_date
-    from {{ as_built('int_built_run') }}
+        least(cast(key as date), {{ as_of }}) as first_date,
+        greatest(cast(key as date), {{ as_of }}) as last_date
+    from {{ as_built('int_state') }}
+    where kind = 'as_of_date'
 ),
 
 changed as (
@@ -53,7 +47,7 @@ changed as (
         source_system,
         order_id
     from landed
-    {%- for column, keys in {'product_id': 'changed_products', 'order_date': 'changed_rates', 'customer_key': 'changed_customers'}.items() %}
+    {%- for kind, column, type in [('product', 'product_id', 'varchar'), ('rate', 'order_date', 'date'), ('customer', 'customer_key', 'bigint')] %}
 
     union
 
@@ -61,7 +55,7 @@ changed as (
         source_system,
         order_id
     from built_lines
-    where {{ column }} in (select {{ 'rate_date' if column == 'order_date' else column }} from {{ keys }})
+    where {{ column }} in (select cast(key as {{ type }}) from changed_lookups where kind = '{{ kind }}')
     {%- endfor %}
 
     union

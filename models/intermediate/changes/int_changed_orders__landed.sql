@@ -7,9 +7,8 @@ run as (
     select * from {{ source('control', 'run') }}
 ),
 
-changed_loads as (
-    select distinct _file_id
-    from {{ ref('int_changed_loads') }}
+changed_files as (
+    select * from {{ ref('int_changed_files') }}
 ),
 
 changed as (
@@ -19,8 +18,8 @@ changed as (
     from {{ unioned }}
     where
         order_id is not null
-        and _file_id in (select changed_loads._file_id from changed_loads)
-    {%- if is_built() %}
+        and _file_id in (select changed_files._file_id from changed_files)
+    {%- if is_incremental_run() %}
     {%- for model in ['int_order_lines', 'int_order_lines__exceptions', 'int_order_lines__cancelled'] %}
 
     union
@@ -31,7 +30,7 @@ changed as (
     from {{ as_built(model) }}
     where
         order_id is not null
-        and _file_id in (select changed_loads._file_id from changed_loads)
+        and _file_id in (select changed_files._file_id from changed_files)
     {%- endfor %}
 
     -- Days asked for again, as the build has them and as the raw zone has them.

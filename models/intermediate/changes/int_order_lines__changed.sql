@@ -1,11 +1,11 @@
 -- Grain: one accepted order line of an order that has to be made again; every accepted line where all is built anew.
 -- Rows of orders that changed as they were landed are at hand; others are looked for.
-{{ config(materialized='narrowed') }}
+{{ config(materialized='changed_only') }}
 {%- set unioned = ref('int_order_lines__unioned') %}
 {%- set arrived = ref('int_order_lines__arrived') %}
 {%- set landed_orders = ref('int_changed_orders__landed') %}
 {%- set changed_orders = ref('int_changed_orders') %}
-{%- if is_built() %}
+{%- if is_incremental_run() %}
     {%- set others -%}
         (
             select source_system, order_id from {{ changed_orders }}

@@ -1,9 +1,5 @@
 -- Grain: one customer and one category: share of their spend in the trailing window.
 -- A category with more returned than bought counts as nothing.
-{{ config(
-    materialized='incremental', incremental_strategy='replace_changed',
-    meta={'changed': {'int_changed_window_customers': ['customer_key']}}
-) }}
 with
 
 products as (

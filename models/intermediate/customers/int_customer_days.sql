@@ -1,15 +1,10 @@
 -- Grain: one customer on one day with an order or a return; the aggregate that customer marts are made of.
 -- Orders count on the order's day, money on each line's own.
-{{ config(
-    materialized='incremental', incremental_strategy='replace_changed',
-    meta={'changed': {'int_changed_customers': ['customer_key']}}
-) }}
 with
 
 lines as (
     select order_lines.*
     from {{ ref('int_order_lines') }} as order_lines
-    {{ only_changed_customers('order_lines') }}
     where
         order_lines.is_known_customer
         and order_lines.order_date <= {{ as_of_date() }}
@@ -18,7 +13,6 @@ lines as (
 orders as (
     select orders.*
     from {{ ref('int_orders') }} as orders
-    {{ only_changed_customers('orders') }}
     where
         orders.customer_key is not null
         and not orders.is_return_only

@@ -1,16 +1,12 @@
 -- Grain: one customer in one month with an order or a return.
 -- A cumulative margin is unknown from the first month on whose margin is unknown.
 -- Lies beside the marts: of this table publishing makes fct_customer_months.
-{{ config(
-    materialized='incremental', incremental_strategy='replace_changed', database='warehouse', schema='core',
-    meta={'changed': {'int_changed_customers': ['customer_key']}}
-) }}
+{{ config(database='warehouse', schema='core') }}
 with
 
 days as (
     select customer_days.*
     from {{ ref('int_customer_days') }} as customer_days
-    {{ only_changed_customers('customer_days') }}
 ),
 
 persons as (

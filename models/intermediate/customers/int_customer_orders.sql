@@ -1,9 +1,5 @@
 -- Grain: one customer with an order in the trailing window: how they order.
 -- The place, day and means of most of their orders; of equals the one with larger sales, then the first by its code.
-{{ config(
-    materialized='incremental', incremental_strategy='replace_changed',
-    meta={'changed': {'int_changed_window_customers': ['customer_key']}}
-) }}
 with
 
 orders as (
@@ -11,7 +7,6 @@ orders as (
         orders.*,
         {{ iso_weekday('orders.order_date') }} as weekday
     from {{ ref('int_orders') }} as orders
-    {{ only_changed_customers('orders', 'int_changed_window_customers') }}
     where
         orders.customer_key is not null
         and not orders.is_return_only

@@ -1,8 +1,4 @@
 -- Grain: one customer with a line in the trailing window: the department, category and brand of most of their net sales.
-{{ config(
-    materialized='incremental', incremental_strategy='replace_changed',
-    meta={'changed': {'int_changed_window_customers': ['customer_key']}}
-) }}
 with
 
 lines as {{ inlined() }} (
@@ -81,7 +77,6 @@ totals as (
 category_shares as (
     select category_shares.*
     from {{ ref('int_customer_category_shares') }} as category_shares
-    {{ only_changed_customers('category_shares', 'int_changed_window_customers') }}
 ),
 
 category_totals as (

@@ -1,14 +1,9 @@
 -- Grain: one customer with an order or a return, with totals for all time and for the trailing window.
-{{ config(
-    materialized='incremental', incremental_strategy='replace_changed',
-    meta={'changed': {'int_changed_window_customers': ['customer_key']}}
-) }}
 with
 
 days as (
     select customer_days.*
     from {{ ref('int_customer_days') }} as customer_days
-    {{ only_changed_customers('customer_days', 'int_changed_window_customers') }}
 ),
 
 flagged as (

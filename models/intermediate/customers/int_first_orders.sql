@@ -1,15 +1,10 @@
 -- Grain: one customer with an order: what their first order was about.
 -- Its category is the one with the largest net sales, then the first by name; returns are no purchase.
-{{ config(
-    materialized='incremental', incremental_strategy='replace_changed',
-    meta={'changed': {'int_changed_customers': ['customer_key']}}
-) }}
 with
 
 first_orders as (
     select orders.*
     from {{ ref('int_orders') }} as orders
-    {{ only_changed_customers('orders') }}
     where orders.order_number = 1
 ),
 

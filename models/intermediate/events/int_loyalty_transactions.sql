@@ -1,14 +1,10 @@
 -- Grain: one booking on a customer's points or stored-value account, of all history.
 -- Lies beside the marts: of this table publishing makes fct_loyalty_transactions.
-{{ config(
-    materialized='incremental', incremental_strategy='replace_changed', database='warehouse', schema='core',
-    meta={'changed': {'int_changed_loyalty_transactions': ['_file_id', '_file_row']}}
-) }}
-{%- set changed = ref('int_changed_loyalty_transactions') %}
+{{ config(database='warehouse', schema='core') }}
 with
 
 bookings as (
-    {{ settled_rows('loyalty_transactions', changed=changed) }}
+    {{ settled_rows('loyalty_transactions') }}
 ),
 
 identity as (
@@ -26,8 +22,6 @@ select
     bookings.points,
     bookings.amount,
     bookings.order_id,
-    bookings._file_id,
-    bookings._file_row,
     identity.customer_key
 from bookings
 inner join identity

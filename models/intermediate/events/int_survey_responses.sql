@@ -1,14 +1,10 @@
 -- Grain: one answer to one question of a survey, of all history. Comments stay in the raw zone.
 -- Lies beside the marts: of this table publishing makes fct_survey_responses.
-{{ config(
-    materialized='incremental', incremental_strategy='replace_changed', database='warehouse', schema='core',
-    meta={'changed': {'int_changed_survey_responses': ['_file_id', '_file_row']}}
-) }}
-{%- set changed = ref('int_changed_survey_responses') %}
+{{ config(database='warehouse', schema='core') }}
 with
 
 responses as (
-    {{ settled_rows('survey_responses', changed=changed) }}
+    {{ settled_rows('survey_responses') }}
 ),
 
 identity as (
@@ -29,8 +25,6 @@ select
     responses.touchpoint,
     {{ scoped_id('responses.product_id', 'responses.id_scope') }} as product_id,
     responses.order_id,
-    responses._file_id,
-    responses._file_row,
     identity.customer_key
 from responses
 left join identity

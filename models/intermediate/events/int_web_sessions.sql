@@ -1,14 +1,10 @@
 -- Grain: one session in the web shop or app, of all history.
 -- Lies beside the marts: of this table publishing makes fct_web_sessions.
-{{ config(
-    materialized='incremental', incremental_strategy='replace_changed', database='warehouse', schema='core',
-    meta={'changed': {'int_changed_web_sessions': ['_file_id', '_file_row']}}
-) }}
-{%- set changed = ref('int_changed_web_sessions') %}
+{{ config(database='warehouse', schema='core') }}
 with
 
 sessions as (
-    {{ settled_rows('web_sessions', changed=changed) }}
+    {{ settled_rows('web_sessions') }}
 ),
 
 identity as (
@@ -35,8 +31,6 @@ select
     {{ scoped_id('sessions.campaign_id', 'sessions.id_scope') }} as campaign_id,
     sessions.device,
     sessions.order_id,
-    sessions._file_id,
-    sessions._file_row,
     identity.customer_key
 from sessions
 cross join identity_key

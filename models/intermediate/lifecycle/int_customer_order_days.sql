@@ -1,8 +1,4 @@
 -- Grain: one customer on one day with an order, with the gaps between order-days as they were known on that day.
-{{ config(
-    materialized='incremental', incremental_strategy='replace_changed',
-    meta={'changed': {'int_changed_customers': ['customer_key']}}
-) }}
 with
 
 days as (
@@ -10,7 +6,6 @@ days as (
         customer_days.customer_key,
         customer_days.activity_date as order_date
     from {{ ref('int_customer_days') }} as customer_days
-    {{ only_changed_customers('customer_days') }}
     where customer_days.order_count > 0
 ),
 

@@ -1,18 +1,9 @@
 -- Grain: one landed content of order lines, added up as the contract's columns tell them, before any model touched them.
 -- What reconciliation holds the lines against: nothing here is read from the models that it checks.
-{{ config(
-    materialized='incremental', incremental_strategy='replace_changed',
-    meta={'changed': {'int_changed_files': ['_file_id']}}
-) }}
-{%- set changed_files = ref('int_changed_files') %}
-{%- set files = listed_files('select _file_id from ' ~ changed_files ~ ' order by _file_id') %}
 with
 
 incoming as (
     select * from {{ ref('int_order_lines__unioned') }}
-    {%- if is_built() %}
-    where {{ only_files(files) }}
-    {%- endif %}
 ),
 
 exceptional as (

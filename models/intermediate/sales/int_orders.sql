@@ -43,7 +43,7 @@ lines as (
         order_lines.cost_amount,
         order_lines.margin_amount
     from {{ ref('int_order_lines') }} as order_lines
-    {%- if is_built() %}
+    {%- if is_incremental_run() %}
     inner join (select distinct source_system, order_id from {{ changed_orders }}) as changed_orders
         on
             order_lines.source_system = changed_orders.source_system
@@ -99,7 +99,7 @@ added_up as (
 
 orders as (
     select * from added_up
-    {%- if is_built() %}
+    {%- if is_incremental_run() %}
 
     -- The place of every order of a customer may have moved.
     union all
