@@ -37,16 +37,15 @@ def _build(stamp: str, settings: str) -> dg.Definitions:
     landed = ingest.landed_tables(list(tables(manifest).values()))
     control = ingest.control_tables(manifest, sorted(landed.keys))
     incoming = models.part("incoming_models", manifest, models.INCOMING, exclude=models.CLOSING)
-    marts = models.part("mart_models", manifest, models.MARTS, exclude=f"tag:incoming {models.CLOSING} {models.FITTED}")
     fitted = [fits.fit_asset(fit, manifest) for fit in fits.FITTED]
-    fitted_marts = models.part("fitted_models", manifest, models.FITTED, exclude=models.CLOSING)
-    outcomes = gates.outcomes(after=sorted({*marts.keys, *fitted_marts.keys}))
+    marts = models.part("mart_models", manifest, models.MARTS, exclude=f"{models.INCOMING} {models.CLOSING}")
+    outcomes = gates.outcomes(after=sorted(marts.keys))
     closing = models.part("closing_models", manifest, models.CLOSING)
-    checks = [gates.gate("incoming", incoming), gates.gate("marts", marts), gates.gate("marts", fitted_marts)]
+    checks = [gates.gate(incoming), gates.gate(marts)]
     # Gates first: of many missing results these are told.
-    expected = [key for part in (*checks, incoming, marts, fitted_marts, closing) for key in sorted(part.check_keys)]
+    expected = [key for part in (*checks, incoming, marts, closing) for key in sorted(part.check_keys)]
     published = publish.published_warehouse(
-        manifest, after=sorted({*incoming.keys, *marts.keys, *fitted_marts.keys, *closing.keys}), expected=expected
+        manifest, after=sorted({*incoming.keys, *marts.keys, *closing.keys}), expected=expected
     )
     refresh = dg.define_asset_job(
         "refresh",
@@ -68,9 +67,8 @@ def _build(stamp: str, settings: str) -> dg.Definitions:
             landed,
             control,
             incoming,
-            marts,
             *fitted,
-            fitted_marts,
+            marts,
             outcomes,
             closing,
             published,

@@ -12,70 +12,77 @@ from orchestration.control import CheckOutcome
 from orchestration.resources import Refresh, told
 
 OUTCOMES = dg.AssetKey([CONTROL, "check_results"])
+GATES = ("incoming", "marts")  # folders under expectations/
 
 
-def _specs(gate: str, guarded: Collection[dg.AssetKey]) -> dict[str, dg.AssetCheckSpec]:
+def _suites(guarded: Collection[dg.AssetKey]) -> dict[tuple[str, str], dg.AssetCheckSpec]:
+    """Suites on these assets, by gate (the folder under expectations/) and name."""
     specs = {}
-    for path in suite_files(gate):
-        suite = json.loads(path.read_text(encoding="utf-8"))
-        asset = dg.AssetKey(suite["meta"]["table"].split("."))
-        if asset not in guarded:
-            continue
-        specs[path.stem] = dg.AssetCheckSpec(
-            name=f"{gate}_{path.stem}",
-            asset=asset,
-            blocking=True,
-            description="; ".join(item["description"] for item in suite["expectations"]),
-        )
+    for gate in GATES:
+        for path in suite_files(gate):
+            suite = json.loads(path.read_text(encoding="utf-8"))
+            asset = dg.AssetKey(suite["meta"]["table"].split("."))
+            if asset in guarded:
+                specs[gate, path.stem] = dg.AssetCheckSpec(
+                    name=f"{gate}_{path.stem}",
+                    asset=asset,
+                    blocking=True,
+                    description="; ".join(item["description"] for item in suite["expectations"]),
+                )
     return specs
 
 
-def gate(name: str, part: dg.AssetsDefinition) -> dg.AssetChecksDefinition:
-    """A gate: the suites of a folder under expectations/ that guard a part of the graph, each a blocking check."""
-    specs = _specs(name, part.keys)
+def gate(part: dg.AssetsDefinition) -> dg.AssetChecksDefinition:
+    """The gate behind a part of the graph: the suites that guard its relations, each a blocking check."""
+    specs = _suites(part.keys)
 
     @dg.multi_asset_check(name=f"{part.op.name}_gate", specs=list(specs.values()))
     def check(context: dg.AssetCheckExecutionContext, refresh: Refresh) -> Iterator[dg.AssetCheckResult]:
         session = refresh.session
-        with told():
-            found = session.gates.ask(
-                do="validate",
-                gate=name,
-                suites=list(specs),
-                database=str(session.home.database),
-                marts=str(session.home.marts),
-            )
-        session.outcomes += [
-            CheckOutcome(
-                check_name=item["check_name"],
-                gate=name,
-                checked_relation=item["relation"],
-                severity=item["severity"],
-                is_passed=item["is_passed"],
-                observed=item["observed"],
-                expected=item["expected"],
-                failed_row_count=item["failed_row_count"],
-                remedy=item["remedy"],
-            )
-            for item in found
-        ]
-        by_suite = {
-            suite: list(items) for suite, items in groupby(found, key=lambda item: item["check_name"].split(".")[1])
-        }
-        for suite, spec in specs.items():
-            items = by_suite.get(suite, [])
-            failed = [item for item in items if not item["is_passed"]]
-            critical = [item for item in failed if item["severity"] == "critical"]
-            yield dg.AssetCheckResult(
-                check_name=spec.name,
-                asset_key=spec.asset_key,
-                passed=bool(items) and not failed,
-                severity=dg.AssetCheckSeverity.ERROR if critical or not items else dg.AssetCheckSeverity.WARN,
-                description="\n".join(told_of(item) for item in critical or failed) or None,
-                metadata={"expectations": len(items), "failed": len(failed)},
-            )
+        for name, group in groupby(specs, key=lambda suite: suite[0]):
+            suites = [suite for _, suite in group]
+            with told():
+                found = session.gates.ask(
+                    do="validate",
+                    gate=name,
+                    suites=suites,
+                    database=str(session.home.database),
+                    marts=str(session.home.marts),
+                )
+            session.outcomes += [_outcome(name, item) for item in found]
+            for suite in suites:
+                items = [item for item in found if item["check_name"].split(".")[1] == suite]
+                yield _result(specs[name, suite], items)
 
     return check
+
+
+def _outcome(gate: str, item: dict) -> CheckOutcome:
+    return CheckOutcome(
+        check_name=item["check_name"],
+        gate=gate,
+        checked_relation=item["relation"],
+        severity=item["severity"],
+        is_passed=item["is_passed"],
+        observed=item["observed"],
+        expected=item["expected"],
+        failed_row_count=item["failed_row_count"],
+        remedy=item["remedy"],
+    )
+
+
+def _result(spec: dg.AssetCheckSpec, items: Sequence[dict]) -> dg.AssetCheckResult:
+    """What a suite's expectations come to; none at all counts as failed."""
+    failed = [item for item in items if not item["is_passed"]]
+    critical = [item for item in failed if item["severity"] == "critical"]
+    return dg.AssetCheckResult(
+        check_name=spec.name,
+        asset_key=spec.asset_key,
+        passed=bool(items) and not failed,
+        severity=dg.AssetCheckSeverity.ERROR if critical or not items else dg.AssetCheckSeverity.WARN,
+        description="\n".join(told_of(item) for item in critical or failed) or None,
+        metadata={"expectations": len(items), "failed": len(failed)},
+    )
 
 
 def told_of(item: dict) -> str:
