@@ -44,15 +44,16 @@ class Inspection:
 
 @dataclass(frozen=True)
 class TestOutcome:
-    """Outcome of one dbt test or unit test."""
+    """Outcome of one dbt test; query: what finds the rows that break it, where dbt ran it as a node."""
 
     name: str
     relation: str | None
     severity: str
     is_passed: bool
-    is_skipped: bool
     failures: int | None
     message: str | None
+    is_skipped: bool = False
+    query: str | None = None
 
 
 def _arguments(home: Home) -> list[str]:
@@ -95,17 +96,34 @@ def prepare(home: Home) -> Path:
     return manifest
 
 
+@dataclass(frozen=True)
+class _Project:
+    """dbt's own manifest object without what a refresh does not run as nodes: each part of the graph would pay for them.
+
+    Attributes:
+        manifest: without rules and unit tests; macros see all of them in dbt's `graph`.
+        rules: nodes of generic tests by unique id.
+    """
+
+    manifest: Any
+    rules: Mapping[str, Any]
+
+
 @cache
-def _loaded(path: str, stamp: str) -> Any:
-    """dbt's own manifest object, from what parsing left: saves parsing again for every part."""
+def _loaded(path: str, stamp: str) -> _Project:
+    """The project from what parsing left: saves parsing again for every part."""
     from dbt.contracts.graph.manifest import Manifest
 
     manifest = Manifest.from_msgpack(Path(path).read_bytes())
     manifest.build_flat_graph()
-    return manifest
+    manifest.unit_tests.clear()
+    rules = {test: node for test, node in manifest.nodes.items() if getattr(node, "test_metadata", None)}
+    for test in rules:
+        del manifest.nodes[test]
+    return _Project(manifest, rules)
 
 
-def _manifest(home: Home) -> Any:
+def _project(home: Home) -> _Project:
     packed = home.dbt_target / "partial_parse.msgpack"
     return _loaded(str(packed), (home.dbt_target / "manifest.stamp").read_text())
 
@@ -118,11 +136,7 @@ class Build:
     """
 
     def __init__(self, home: Home, selection: Sequence[str]):
-        self.home, self.selection = home, [*selection]
-        if "--exclude" in self.selection:
-            self.selection[self.selection.index("--exclude") + 1] += " test_type:generic"
-        else:
-            self.selection += ["--exclude", "test_type:generic"]
+        self.home, self.selection = home, selection
         self.result: Any = None
         self.broken_rules: Any = None
         self.rules: dict[str, int] = {}
@@ -134,31 +148,28 @@ class Build:
 
         events: queue.Queue = queue.Queue()
         self.home.export()
-        manifest = _manifest(self.home)
-
+        project = _project(self.home)
         invocations: list[str] = []
 
         def listen(event) -> None:
             if not invocations:
                 invocations.append(event.info.invocation_id)
             if event.info.name in RESULTS:
-                told = MessageToDict(event, preserving_proto_field_name=True)
+                found = MessageToDict(event, preserving_proto_field_name=True)
                 # Here, in dbt's own thread, its connection is open; a moment later it may not be.
-                node = manifest.nodes.get(told["data"].get("node_info", {}).get("unique_id"))
-                events.put((told, inspect(node)))
+                node = project.manifest.nodes.get(found["data"].get("node_info", {}).get("unique_id"))
+                events.put((found, inspect(node)))
 
         def work() -> None:
-            build = ["--indirect-selection", "buildable", "--exclude-resource-type", "unit_test", *self.selection]
+            arguments = _arguments(self.home)
             try:
-                self.result = dbtRunner(manifest=manifest, callbacks=[listen]).invoke(
-                    [*QUIET, "build", *_arguments(self.home), *build]
+                self.result = dbtRunner(manifest=project.manifest, callbacks=[listen]).invoke(
+                    [*QUIET, "build", *arguments, "--indirect-selection", "buildable", *self.selection]
                 )
                 self.rules = _rule_outcomes(invocations)
-                broken = [manifest.nodes[test].name for test, count in self.rules.items() if count]
+                broken = [project.rules[test].name for test, count in self.rules.items() if count]
                 if broken:
-                    self.broken_rules = dbtRunner(manifest=manifest).invoke(
-                        [*QUIET, "test", *_arguments(self.home), "--select", *broken]
-                    )
+                    self.broken_rules = dbtRunner().invoke([*QUIET, "test", *arguments, "--select", *broken])
             finally:
                 _close()
                 events.put(None)
@@ -171,31 +182,15 @@ class Build:
 
     def tests(self) -> list[TestOutcome]:
         """Outcomes of the tests that ran, and of the rules of each relation that was built; absent counts as broken."""
-        nodes = _manifest(self.home).nodes
-        built = {result.node.unique_id for result in self._results(self.result) if str(result.status) == "success"}
-        outcomes = [
-            _rule_outcome(node, self.rules.get(test))
-            for test, node in nodes.items()
-            if node.resource_type == "test" and getattr(node, "attached_node", None) in built and not self.rules.get(test)
+        results = [*_results(self.result), *_results(self.broken_rules)]
+        built = {result.node.unique_id for result in results if str(result.status) == "success"}
+        tests = {result.node.unique_id: result for result in results if result.node.resource_type == "test"}
+        counted = [
+            _rule_outcome(rule, self.rules.get(test))
+            for test, rule in _project(self.home).rules.items()
+            if rule.attached_node in built and test not in tests
         ]
-        for result in [*self._results(self.result), *self._results(self.broken_rules)]:
-            node = result.node
-            if node.resource_type not in ("test", "unit_test"):
-                continue
-            severity = str(getattr(node.config, "severity", "error")).lower()
-            attached = getattr(node, "attached_node", None) or getattr(node, "model", None)
-            outcomes.append(
-                TestOutcome(
-                    name=node.name,
-                    relation=attached.split(".")[-1] if attached else None,
-                    severity="critical" if severity == "error" else "warning",
-                    is_passed=str(result.status) == "pass",
-                    is_skipped=str(result.status) == "skipped",
-                    failures=result.failures,
-                    message=result.message,
-                )
-            )
-        return outcomes
+        return counted + [_test_outcome(result) for result in tests.values()]
 
     def faults(self) -> list[str]:
         """What went wrong, besides tests: models that could not be built, and dbt's own failure."""
@@ -203,18 +198,18 @@ class Build:
             return ["dbt stopped without a result"]
         told = [
             f"{result.node.name}: {result.message}"
-            for result in self._results(self.result)
+            for result in _results(self.result)
             if str(result.status) in ("error", "runtime error") and result.node.resource_type != "test"
         ]
         return told or ([str(self.result.exception)] if self.result.exception else [])
 
-    @staticmethod
-    def _results(run: Any) -> list[Any]:
-        return list(getattr(getattr(run, "result", None), "results", None) or [])
+
+def _results(run: Any) -> list[Any]:
+    return list(getattr(getattr(run, "result", None), "results", None) or [])
 
 
 def is_rule(node: Mapping[str, Any]) -> bool:
-    """Whether a node of the manifest is a generic test: a rule of one relation, in its yml."""
+    """Whether a node of manifest.json is a generic test: a rule of one relation, in its yml."""
     return bool(node.get("test_metadata"))
 
 
@@ -231,16 +226,32 @@ def _rule_outcomes(invocations: Sequence[str]) -> dict[str, int]:
     return {}
 
 
-def _rule_outcome(node: Any, count: int | None) -> TestOutcome:
-    """Outcome of a rule that dbt did not run as a node."""
+def _test_outcome(result: Any) -> TestOutcome:
+    """Outcome of a test that dbt ran as a node."""
+    return _outcome(
+        result.node,
+        is_passed=str(result.status) == "pass",
+        is_skipped=str(result.status) == "skipped",
+        failures=result.failures,
+        message=result.message,
+    )
+
+
+def _rule_outcome(rule: Any, count: int | None) -> TestOutcome:
+    """Outcome of a rule that was counted."""
+    return _outcome(
+        rule, is_passed=count == 0, failures=count, message=None if count == 0 else "the rule was not counted"
+    )
+
+
+def _outcome(node: Any, **found: Any) -> TestOutcome:
+    attached = getattr(node, "attached_node", None)
     return TestOutcome(
         name=node.name,
-        relation=node.attached_node.split(".")[-1],
+        relation=attached.split(".")[-1] if attached else None,
         severity="critical" if str(node.config.severity).lower() == "error" else "warning",
-        is_passed=count == 0,
-        is_skipped=False,
-        failures=count,
-        message=None if count == 0 else "the rule was not counted",
+        query=getattr(node, "compiled_code", None),
+        **found,
     )
 
 
@@ -292,14 +303,12 @@ def inspect(node: Any) -> Inspection:
     return Inspection(found[0] if found else None, preview)
 
 
-def failing_rows(home: Home, test: str, limit: int = 5) -> list[str]:
+def failing_rows(home: Home, test: TestOutcome, limit: int = 5) -> list[str]:
     """Some rows that break a dbt test; none for relations of the restricted schema, which hold personal data."""
-    manifest = _manifest(home)
-    node = next((node for node in manifest.nodes.values() if node.name == test), None)
-    attached = manifest.nodes.get(getattr(node, "attached_node", None) or "")
-    if node is None or not getattr(node, "compiled_code", None) or (attached and attached.schema == "restricted"):
+    nodes = _project(home).manifest.nodes.values()
+    if not test.query or any(node.name == test.relation and node.schema == "restricted" for node in nodes):
         return []
     with Warehouse(home).connect(read_only=True) as connection:
-        cursor = connection.execute(f"select * from ({node.compiled_code}) limit {limit}")
+        cursor = connection.execute(f"select * from ({test.query}) limit {limit}")
         names = [column[0] for column in cursor.description]
         return [", ".join(f"{n}={v}" for n, v in zip(names, row, strict=True)) for row in cursor.fetchall()]

@@ -13,10 +13,9 @@ from orchestration.control import CheckOutcome
 from orchestration.resources import Refresh, told
 from regulars.errors import Exit, is_out_of_room, out_of_room
 
-# A part costs dbt half a second whatever it holds: facts, fits' inputs, and the few marts that these read, come with the first.
-INCOMING = (
-    "fqn:regulars.staging fqn:regulars.intermediate resource_type:seed tag:incoming fqn:regulars.marts.core +fqn:regulars.fits"
-)
+# A part costs dbt half a second whatever it holds: facts, fits' inputs, and the few marts that these read, come with the first. By
+# tags, for dbt looks through the whole graph for each other criterion.
+INCOMING = "tag:incoming"
 CLOSING = "tag:closing"
 MARTS = "fqn:regulars.marts"
 
@@ -119,7 +118,7 @@ def _outcome(test: dbt.TestOutcome) -> CheckOutcome:
 
 
 def _told(test: dbt.TestOutcome, refresh: Refresh) -> str:
-    rows = "\n".join(f"    {row}" for row in dbt.failing_rows(refresh.session.home, test.name))
+    rows = "\n".join(f"    {row}" for row in dbt.failing_rows(refresh.session.home, test))
     return (
         f"dbt test {test.name} on {test.relation}: {test.message or 'failed'}\n{rows}\n"
         f"  What to do: look at these rows in the build database ({refresh.session.home.database}); "
