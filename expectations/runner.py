@@ -73,7 +73,7 @@ class Runner:
         self.is_used = False
         self.outcomes: list[dict[str, Any]] = []
         work.mkdir(parents=True, exist_ok=True)
-        self.context = gx.get_context(mode="file", project_root_dir=work)
+        self.context = gx.get_context(mode="ephemeral")
         self.context.variables.progress_bars = ProgressBarsConfig(globally=False, metric_calculations=False)
         self.context.add_data_docs_site(
             SITE,

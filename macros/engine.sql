@@ -76,6 +76,13 @@
 {# Values of a group as one text, NULL left out; NULL when nothing is left. #}
 {% macro duckdb__listed(value, order_by) %}string_agg({{ value }}, ', ' order by {{ order_by }}){% endmacro %}
 
+{% macro columns_of_relations() %}{{ return(adapter.dispatch('columns_of_relations')()) }}{% endmacro %}
+{# Columns of all relations, in their order: the relation as database.schema.name, the column, its type. #}
+{% macro duckdb__columns_of_relations() -%}
+  select database_name || '.' || schema_name || '.' || table_name, column_name, data_type
+  from duckdb_columns() where not internal order by database_name, schema_name, table_name, column_index
+{%- endmacro %}
+
 {% macro median(value) %}{{ return(adapter.dispatch('median')(value)) }}{% endmacro %}
 {# Middle value of a group, the mean of the two middle ones where their number is even; NULL left out. #}
 {% macro duckdb__median(value) %}quantile_cont({{ value }}, 0.5){% endmacro %}

@@ -63,6 +63,7 @@ having min({{ code }}) <> max({{ code }}) or count({{ code }}) not in (0, count(
      broken the orchestrator has dbt test again, by itself, so that messages and rows are dbt's own. #}
   {%- if execute and env_var('REGULARS_REFRESH', '') -%}
     {%- set built = results | selectattr('status', 'eq', 'success') | map(attribute='node.unique_id') | list -%}
+    {%- do assert_contracts(built) -%}
     {%- set rules = graph.nodes.values() | selectattr('test_metadata', 'defined') | selectattr('attached_node', 'in', built) | list -%}
     {%- set counts = [] -%}
     {%- for attached in rules | groupby('attached_node') -%}
@@ -79,6 +80,23 @@ having min({{ code }}) <> max({{ code }}) or count({{ code }}) not in (0, count(
     select * from (values {{ counts | join(', ') }}) as counted (invocation_id, test_id, failing_row_count)
     {%- endif -%}
   {%- endif -%}
+{% endmacro %}
+
+{% macro assert_contracts(built) %}
+  {# Names, types and order of columns are as the yml of each model with an enforced contract declares them. #}
+  {%- set found = {} -%}
+  {%- for row in run_query(columns_of_relations()).rows -%}
+    {%- do found.setdefault(row[0] | lower, []).append(row[1] ~ ' ' ~ row[2] | lower) -%}
+  {%- endfor -%}
+  {%- for node in graph.nodes.values() if node.unique_id in built and node.config.contract.enforced -%}
+    {%- set declared = [] -%}
+    {%- for column in node.columns.values() -%}{%- do declared.append(column.name ~ ' ' ~ column.data_type | lower) -%}{%- endfor -%}
+    {%- set actual = found.get((node.database ~ '.' ~ node.schema ~ '.' ~ node.alias) | lower, []) -%}
+    {%- if actual != declared -%}
+      {{ exceptions.raise_compiler_error(node.name ~ " does not keep its contract: its yml declares [" ~ declared | reject('in', actual) | join(', ')
+          ~ "], its query gives [" ~ actual | reject('in', declared) | join(', ') ~ "], or in another order") }}
+    {%- endif -%}
+  {%- endfor -%}
 {% endmacro %}
 
 {% macro rule_query(rule) %}

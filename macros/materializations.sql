@@ -4,7 +4,7 @@
 {% materialization table, adapter='duckdb' %}
   {%- do drop_another_kind('table') -%}
   {%- if config.get('contract').enforced -%}
-    {%- do get_assert_columns_equivalent(compiled_code) -%}
+    {%- do assert_contract(compiled_code) -%}
   {%- endif -%}
   {% call statement('main', auto_begin=false) -%}
     create or replace table {{ this }} as
@@ -17,7 +17,7 @@
 {% materialization view, adapter='duckdb' %}
   {%- do drop_another_kind('view') -%}
   {%- if config.get('contract').enforced -%}
-    {%- do get_assert_columns_equivalent(compiled_code) -%}
+    {%- do assert_contract(compiled_code) -%}
   {%- endif -%}
   {% call statement('main', auto_begin=false) -%}
     create or replace view {{ this }} as
@@ -25,6 +25,14 @@
   {%- endcall %}
   {{ return({'relations': [this.incorporate(type='view')]}) }}
 {% endmaterialization %}
+
+{% macro assert_contract(query) %}
+  {# dbt's own check plans each query once more before it is run. A refresh compares what was made, all of it at once, when a part of
+     the graph is done: see rule_outcomes. #}
+  {%- if not env_var('REGULARS_REFRESH', '') -%}
+    {%- do get_assert_columns_equivalent(query) -%}
+  {%- endif -%}
+{% endmacro %}
 
 {% macro of_contract(query) %}
   {# A query's columns as the contract lists them. #}
@@ -70,7 +78,7 @@
 {% materialization parted, adapter='duckdb' %}
   {# A table of customers, made part by part: a query with many joins keeps all of them in memory. #}
   {%- do drop_another_kind('table') -%}
-  {%- do get_assert_columns_equivalent(compiled_code) -%}
+  {%- do assert_contract(compiled_code) -%}
   {%- set customers = run_query('select count(*) from ' ~ built_relation('int_persons')).columns[0].values()[0] -%}
   {%- set bounds = part_bounds(customers) -%}
   {%- for beyond in bounds[1:] -%}
