@@ -35,7 +35,7 @@ SITE = "regulars"
 UNDISTURBED = {"isolation_level": "AUTOCOMMIT", "skip_autocommit_rollback": True}
 
 
-# Imported by Great Expectations for a kind of expectation that compares distributions; half of its import takes place there.
+# Imported by Great Expectations for an expectation that compares distributions: half of its own import.
 SELDOM_USED = ("altair", "scipy.stats")
 
 

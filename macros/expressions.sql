@@ -10,6 +10,16 @@
   {{ add_months(as_of_date(), -var('window_months')) }}
 {%- endmacro %}
 
+{% macro lines_of_the_window() %}
+  {#- Order lines of known customers in the trailing window. -#}
+        select order_lines.*
+        from {{ ref('int_order_lines') }} as order_lines
+        where
+            order_lines.is_known_customer
+            and order_lines.order_date <= {{ as_of_date() }}
+            and order_lines.order_date > {{ window_start_date() }}
+{%- endmacro %}
+
 {% macro same_keys(one, other, keys) %}
   {#- Whether two relations' rows carry the same keys. -#}
   {%- for key in keys %}{{ ' and ' if not loop.first }}{{ one }}.{{ key }} = {{ other }}.{{ key }}{% endfor -%}

@@ -163,16 +163,6 @@ cross join run
         {%- endif %}
 {%- endmacro %}
 
-{% macro lines_of_the_window() %}
-  {#- Order lines of known customers in the trailing window. -#}
-        select order_lines.*
-        from {{ ref('int_order_lines') }} as order_lines
-        where
-            order_lines.is_known_customer
-            and order_lines.order_date <= {{ as_of_date() }}
-            and order_lines.order_date > {{ window_start_date() }}
-{%- endmacro %}
-
 {% macro current_loads() %}
   {#- Landed contents that count now, as rows of int_state: kind, what order lines carry of it, and the rest. -#}
 select

@@ -98,7 +98,7 @@ def prepare(home: Home) -> Path:
 
 @dataclass(frozen=True)
 class _Project:
-    """dbt's own manifest object without what a refresh does not run as nodes: each part of the graph would pay for them.
+    """dbt's own manifest object without what a refresh does not run as nodes; each part of the graph would pay for it.
 
     Attributes:
         manifest: without rules and unit tests; macros see all of them in dbt's `graph`.
@@ -131,7 +131,7 @@ def _project(home: Home) -> _Project:
 class Build:
     """One `dbt build` of a part of the graph; iterate to run it. Unit tests are for developers: left out.
 
-    Generic tests, the rules in models' yml, are counted at the end (macro `rule_outcomes`); dbt runs as nodes only those
+    Generic tests, the rules in models' yml, are counted at the end (macro `rule_outcomes`). dbt runs as nodes only those
     that are broken, for its messages.
     """
 

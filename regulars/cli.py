@@ -30,7 +30,7 @@ for switch, value in {
 }.items():
     os.environ[switch] = value
 
-# A refresh makes millions of objects that stay until it ends: by default a tenth of its time goes into looking for garbage.
+# Millions of objects stay until a refresh ends: by default a tenth of its time goes into collecting garbage.
 gc.set_threshold(50_000, 20, 50)
 
 app = typer.Typer(
@@ -362,7 +362,7 @@ def main() -> None:
 
 
 def run() -> NoReturn:
-    """The program: the command line, and its end without taking apart all that was imported, which takes two seconds."""
+    """The program: the command line, and an end without taking imported modules apart, which takes two seconds."""
     code: object = 0
     try:
         main()

@@ -1,4 +1,4 @@
-"""The dbt graph, in three parts: what came in, core and what fits read; all other marts; what is known after the last gate."""
+"""The dbt graph in three parts: what came in, core and fits' inputs; other marts; what the last gate leaves to say."""
 
 from collections.abc import Container, Iterator
 from typing import Any
@@ -13,8 +13,8 @@ from orchestration.control import CheckOutcome
 from orchestration.resources import Refresh, told
 from regulars.errors import Exit, is_out_of_room, out_of_room
 
-# A part costs dbt half a second whatever it holds: facts, fits' inputs, and the few marts that these read, come with the first. By
-# tags, for dbt looks through the whole graph for each other criterion.
+# A part costs dbt half a second whatever it holds: facts, fits' inputs, and the few marts that these read, come with
+# the first. By tags, for dbt searches the whole graph for each other criterion.
 INCOMING = "tag:incoming"
 CLOSING = "tag:closing"
 MARTS = "fqn:regulars.marts"

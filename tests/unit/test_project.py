@@ -8,6 +8,7 @@ import json
 import re
 import subprocess
 
+import duckdb
 import pytest
 import yaml
 from conftest import PROJECT, call_here
@@ -81,6 +82,62 @@ def test_the_list_of_entities_is_the_contract_s():
     )
 
 
+def test_the_list_of_entities_that_refer_is_the_contract_s():
+    contract = yaml.safe_load((PROJECT / "models/staging/canonical/_sources.yml").read_text())
+    listed = re.search(
+        r"macro entities_that_refer.*?do return\(\[(.*?)\]\)", (PROJECT / "macros/contract.sql").read_text(), re.DOTALL
+    )
+    assert sorted(re.findall(r"'(\w+)'", listed[1])) == sorted(
+        table["name"]
+        for table in contract["sources"][0]["tables"]
+        if any("references" in column.get("config", {}).get("meta", {}) for column in table["columns"])
+    )
+
+
+def test_the_state_of_the_build_waits_for_every_incremental_model():
+    incremental = [p.stem for p in (PROJECT / "models").rglob("*.sql") if "materialized='incremental'" in p.read_text()]
+    listed = re.search(
+        r"macro depends_on_incremental.*?for model in \[(.*?)\]",
+        (PROJECT / "macros/incremental.sql").read_text(),
+        re.DOTALL,
+    )
+    assert sorted(re.findall(r"'(\w+)'", listed[1])) == sorted(incremental)
+
+
+def test_settings_of_the_whole_database_are_given_when_it_is_opened():
+    """dbt-duckdb sets `settings` again on each cursor; a setting of the database, set beside planning, crashes DuckDB."""
+    target = yaml.safe_load(re.sub(r"\{\{.*?\}\}", "2", (PROJECT / "profiles.yml").read_text()))["regulars"]["outputs"][
+        "duckdb"
+    ]
+    with duckdb.connect() as connection:
+        for name, value in target["settings"].items():
+            one, other = connection.cursor(), connection.cursor()
+            before = other.execute(f"select current_setting('{name}')").fetchone()
+            one.execute(f"set {name} = '{'Asia/Tokyo' if name == 'TimeZone' else value}'")
+            assert one.execute(f"select current_setting('{name}')").fetchone() != before, name
+            assert other.execute(f"select current_setting('{name}')").fetchone() == before, name
+    assert "disabled_optimizers" in target["config_options"]
+    assert "set disabled_optimizers" not in "".join(
+        p.read_text().lower()
+        for folder in ("orchestration", "regulars", "macros")
+        for p in (PROJECT / folder).rglob("*.*")
+        if p.suffix in {".py", ".sql"}
+    )
+
+
+def test_rules_are_counted_as_dbt_would_count_them():
+    """A refresh counts the rows of generic tests itself (macro rule_outcomes): limits and other conditions would be lost."""
+    for path in (PROJECT / "models").rglob("*.yml"):
+        for model in yaml.safe_load(path.read_text()).get("models", []):
+            tests = [
+                *model.get("data_tests", []),
+                *(t for c in model.get("columns", []) for t in c.get("data_tests", [])),
+            ]
+            for test in tests:
+                (arguments,) = test.values()
+                assert set(arguments) <= {"arguments", "name", "description"}, (path, test)
+
+
 def test_the_names_of_dbt_and_dagster_that_we_lean_on_are_there():
     from dagster_dbt.core.dbt_cli_event import DbtCoreCliEventMessage
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
@@ -151,6 +208,14 @@ def test_layers_depend_downwards_only(parsed):
     """A part of the graph that waits for a later part is split by Dagster, and then builds the wrong things."""
     nodes = json.loads((parsed.target() / "manifest.json").read_text())["nodes"]
     order = {"staging": 0, "intermediate": 1, "fits": 2, "marts": 2}
+    incoming = {
+        name
+        for name, node in nodes.items()
+        if node["resource_type"] in ("model", "seed") and "incoming" in node["tags"] and "closing" not in node["tags"]
+    }
+    for name in incoming:
+        parents = [parent for parent in nodes[name]["depends_on"].get("nodes", []) if parent.startswith("model.")]
+        assert set(parents) <= incoming, (name, "waits for a part that is built after it: tag it `incoming`")
     for node in nodes.values():
         if node["resource_type"] != "model":
             continue

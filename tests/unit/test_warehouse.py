@@ -16,7 +16,9 @@ def warehouse(tmp_path):
     home.prepare()
     warehouse = Warehouse(home)
     with warehouse.connect() as connection:
-        connection.execute("create schema restricted; create table restricted.int_built_run as select 'rules' as basis")
+        connection.execute(
+            "create schema restricted; create table restricted.int_state as select 'rules' as kind, 'rules' as content"
+        )
         connection.execute("create schema warehouse.core")
         for fact in FACTS:
             connection.execute(f"create table warehouse.{fact} as select 1 as a")
@@ -26,7 +28,7 @@ def warehouse(tmp_path):
 
 def test_tables_of_both_files_are_found_by_schema_and_name(warehouse):
     with warehouse.connect(read_only=True) as connection:
-        found = connection.execute("select basis, a from restricted.int_built_run cross join core.int_order_lines")
+        found = connection.execute("select kind, a from restricted.int_state cross join core.int_order_lines")
         assert found.fetchall() == [("rules", 1)]
 
 
