@@ -131,8 +131,8 @@ def _project(home: Home) -> _Project:
 class Build:
     """One `dbt build` of a part of the graph; iterate to run it. Unit tests are for developers: left out.
 
-    Generic tests, the rules in models' yml, are counted at the end (macro `rule_outcomes`). dbt runs as nodes only those
-    that are broken, for its messages.
+    Generic tests, the rules in models' yml, are counted at the end (macro `rule_outcomes`). dbt runs as nodes only
+    those that are broken, for its messages.
     """
 
     def __init__(self, home: Home, selection: Sequence[str]):

@@ -16,6 +16,7 @@ import dagster as dg
 from orchestration import dbt
 from orchestration.contract import tables
 from orchestration.defs import fits, gates, ingest, models, publish, schedules
+from orchestration.fitting import FITTED
 from orchestration.resources import Refresh, again, current_home, load_manifest
 from regulars.doctor import check_source_systems
 
@@ -37,7 +38,7 @@ def _build(stamp: str, settings: str) -> dg.Definitions:
     landed = ingest.landed_tables(list(tables(manifest).values()))
     control = ingest.control_tables(manifest, sorted(landed.keys))
     incoming = models.part("incoming_models", manifest, models.INCOMING, exclude=models.CLOSING)
-    fitted = [fits.fit_asset(fit, manifest) for fit in fits.FITTED]
+    fitted = [fits.fit_asset(fit) for fit in FITTED]
     marts = models.part("mart_models", manifest, models.MARTS, exclude=f"{models.INCOMING} {models.CLOSING}")
     outcomes = gates.outcomes(after=sorted(marts.keys))
     closing = models.part("closing_models", manifest, models.CLOSING)

@@ -7,27 +7,28 @@ import json
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from regulars.home import Home
 from regulars.settings import project_root
 
+COMMAND = (sys.executable, "-m", "expectations.runner")
+
 
 class GateWorker:
-    """A process that runs Great Expectations."""
+    """A process that runs Great Expectations. One that dies is started again, once for each request.
 
-    def __init__(self, home: Home):
+    Args:
+        command: what is run, with a folder for what is in between as its last argument.
+    """
+
+    def __init__(self, home: Home, command: Sequence[str] = COMMAND):
         home.prepare()
+        self.command = command
         self.log = (home.build / "great_expectations.log").open("w")
-        self.work = tempfile.TemporaryDirectory(prefix="regulars-gx-", ignore_cleanup_errors=True)
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "expectations.runner", self.work.name],
-            cwd=project_root(),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self.log,
-            text=True,
-        )
+        self.asked: list[dict[str, Any]] = []  # by this refresh: Data Docs show what was validated
+        self._start()
         atexit.register(self.stop)
 
     def ask(self, **request: Any) -> Any:
@@ -36,25 +37,48 @@ class GateWorker:
         Raises:
             RuntimeError: when the process failed; its log lies in the build folder.
         """
+        if request["do"] == "begin":
+            self.asked.clear()
+        reply = self._send(request)
+        if reply is None:
+            self.stop()
+            self._start()
+            for earlier in self.asked:
+                self._send(earlier)
+            reply = self._send(request)
+        if reply is None:
+            raise RuntimeError(f"Great Expectations stopped twice; see {self.log.name}")
+        if "error" in reply:
+            raise RuntimeError(f"Great Expectations failed: {reply['error']}; see {self.log.name}")
+        self.asked.append(request)
+        return reply["answer"]
+
+    def _start(self) -> None:
+        self.work = tempfile.TemporaryDirectory(prefix="regulars-gx-", ignore_cleanup_errors=True)
+        self.process = subprocess.Popen(
+            [*self.command, self.work.name],
+            cwd=project_root(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self.log,
+            text=True,
+        )
+
+    def _send(self, request: Mapping[str, Any]) -> dict[str, Any] | None:
+        """The reply to a request; None where the process has died."""
         try:
             self.process.stdin.write(json.dumps(request) + "\n")
             self.process.stdin.flush()
             line = self.process.stdout.readline()
         except BrokenPipeError:
-            line = ""
-        if not line:
-            raise RuntimeError(f"Great Expectations stopped; see {self.log.name}")
-        reply = json.loads(line)
-        if "error" in reply:
-            raise RuntimeError(f"Great Expectations failed: {reply['error']}; see {self.log.name}")
-        return reply["answer"]
+            return None
+        return json.loads(line) if line else None
 
     def stop(self) -> None:
         """End the process; harmless when it has ended."""
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait()
-        self.log.close()
         self.work.cleanup()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -14,11 +14,13 @@ from pydantic import PrivateAttr
 
 from orchestration import dbt, gate_worker
 from orchestration.basis import Basis, basis
-from orchestration.contract import Table, tables
+from orchestration.contract import FITS, Table, tables
 from orchestration.control import CheckOutcome, Control, reporting_currency
+from orchestration.fitting import Fit
+from orchestration.fitting.base import Rows
 from orchestration.landing import Landing
 from orchestration.ledger import Ledger
-from orchestration.loading import Loader
+from orchestration.loading import LoadCount, Loader
 from orchestration.publication import Publication
 from orchestration.warehouse import Warehouse
 from regulars.errors import Exit, UserError
@@ -95,6 +97,39 @@ class Session:
     def control(self) -> Control:
         """Control tables."""
         return Control(self.home, self.manifest)
+
+    def load(self, tables: Sequence[Table]) -> list[tuple[LoadCount, int]]:
+        """Load landed files of these tables; returns of each what was done, and the rows that count now."""
+        counts = []
+        for table in tables:
+            files = [landed for landed in self.landing.files if landed.table == table]
+            settings = {landed.source_system: self.landing.settings(landed.source_system) for landed in files}
+            counts.append(self.loader.load(files, settings))
+        return list(zip(counts, self.warehouse.create_raw_relations(tables, self.ledger), strict=True))
+
+    def remember_settings(self) -> None:
+        """Enter in the ledger what source systems in the landing zone declare."""
+        self.ledger.remember_settings({name: self.landing.settings(name) for name in self.landing.source_systems})
+
+    def write_control(self, asked: Mapping[str, str | None]) -> None:
+        """Write what models need to know of the ledger, of settings and of this run.
+
+        Args:
+            asked: what the run was asked for, as columns of control.run.
+        """
+        self.control.write(self.declared, self.basis, self.ledger, self.run_id, asked, self.started)
+
+    def fit(self, fit: Fit) -> dict[str, Rows]:
+        """Run a fit on the build and write its tables; returns their rows."""
+        columns = {
+            node["name"]: [(name, column["data_type"]) for name, column in node["columns"].items()]
+            for node in self.manifest["sources"].values()
+            if node["source_name"] == FITS and node["name"] in fit.writes
+        }
+        with self.warehouse.connect(read_only=True) as connection:
+            rows = {name: [] for name in fit.writes} | fit.run(connection, self.home.settings.all_vars())
+        self.warehouse.replace_tables({name: (columns[name], rows[name]) for name in fit.writes}, schema=FITS)
+        return rows
 
     @cached_property
     def publication(self) -> Publication:

@@ -133,6 +133,45 @@ class Place:
         home.export()
         return run_refresh(home, asked, on_step=lambda step: None)
 
+    def build(self, *relations: str, as_of: str | None = None) -> None:
+        """Loader, control tables and dbt's models up to some relations (schema.table): no job, gate or version."""
+        from orchestration.resources import Session
+        from regulars.home import Home
+
+        self.prepare()
+        home = Home.at(self.root)
+        home.prepare()
+        home.export()
+        session = Session(home, "test", as_of)
+        session.remember_settings()
+        session.load(list(session.tables.values()))
+        session.write_control({"requested_as_of_date": as_of, "again_from_date": None, "again_until_date": None})
+        names = {relation.split(".")[1] for relation in relations}
+        # What fits write is there before anything that reads it.
+        if fitted := needed_fits(session.manifest, names):
+            self._build_up_to(home, {read for fit in fitted for read in fit.reads})
+            for fit in fitted:
+                session.fit(fit)
+        self._build_up_to(home, names)
+
+    @staticmethod
+    def _build_up_to(home, models: set[str]) -> None:
+        from orchestration import dbt
+
+        run = dbt.Build(home, ["--select", *sorted(f"+{name}" for name in models)])
+        for _ in run:
+            pass
+        assert run.faults() == []
+        assert [test for test in run.tests() if not test.is_passed] == []
+
+    def query_build(self, sql: str) -> list[tuple]:
+        """Ask the build instead of what is published."""
+        from orchestration.warehouse import Warehouse
+        from regulars.home import Home
+
+        with Warehouse(Home.at(self.root)).connect(read_only=True) as connection:
+            return connection.execute(sql).fetchall()
+
     def begin(self) -> subprocess.Popen:
         """A refresh in a process group of its own, to be killed."""
         self.prepare()
@@ -155,6 +194,21 @@ class Place:
     def query(self, sql: str) -> list[tuple]:
         with duckdb.connect(str(self.warehouse.resolve()), read_only=True) as connection:
             return connection.execute(sql).fetchall()
+
+
+def needed_fits(manifest: dict, names: set[str]) -> list:
+    """Fits whose tables these relations rest on."""
+    from orchestration.fitting import FITTED
+
+    waiting = [key for key, node in manifest["nodes"].items() if node["name"] in names]
+    found: set[str] = set()
+    while waiting:
+        key = waiting.pop()
+        if key not in found:
+            found.add(key)
+            waiting += manifest["parent_map"].get(key, [])
+    written = {key.split(".")[-1] for key in found if key.startswith("source.regulars.fits.")}
+    return [fit for fit in FITTED if written & set(fit.writes)]
 
 
 # What tells of runs and not of customers.

@@ -48,9 +48,7 @@ def landing_zone(context: dg.AssetExecutionContext, refresh: Refresh) -> dg.Mate
                 file=str(session.home.landing),
                 remedy="Put one at <source_system>/order_lines.csv there, or run `regulars demo` first.",
             )
-        session.ledger.remember_settings(
-            {system: session.landing.settings(system) for system in session.landing.source_systems}
-        )
+        session.remember_settings()
         if refresh.full or not session.basis.is_that_of(session.warehouse.built_on()):
             session.warehouse.discard()
     return dg.MaterializeResult(
@@ -79,14 +77,8 @@ def landed_tables(tables: Sequence[Table]) -> dg.AssetsDefinition:
     def load(context: dg.AssetExecutionContext, refresh: Refresh) -> Iterator[dg.MaterializeResult]:
         selected = [(key, table) for key, table in by_key.items() if key in context.selected_asset_keys]
         with told():
-            session = refresh.session
-            counts = []
-            for _, table in selected:
-                files = [landed for landed in session.landing.files if landed.table == table]
-                settings = {landed.source_system: session.landing.settings(landed.source_system) for landed in files}
-                counts.append(session.loader.load(files, settings))
-            rows = session.warehouse.create_raw_relations([table for _, table in selected], session.ledger)
-        for (key, _), count, row_count in zip(selected, counts, rows, strict=True):
+            loads = refresh.session.load([table for _, table in selected])
+        for (key, _), (count, row_count) in zip(selected, loads, strict=True):
             yield dg.MaterializeResult(
                 asset_key=key,
                 metadata={
@@ -121,9 +113,7 @@ def control_tables(manifest: dict, ingested: Sequence[dg.AssetKey]) -> dg.Assets
                     file=str(session.home.database),
                     remedy="Run the whole job `refresh`, not a part of it.",
                 )
-            session.control.write(
-                session.declared, session.basis, session.ledger, session.run_id, refresh.asked, session.started
-            )
+            session.write_control(refresh.asked)
         for spec in specs:
             yield dg.MaterializeResult(asset_key=spec.key)
 
