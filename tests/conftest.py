@@ -133,26 +133,39 @@ class Place:
         home.export()
         return run_refresh(home, asked, on_step=lambda step: None)
 
-    def build(self, *relations: str, as_of: str | None = None) -> None:
-        """Loader, control tables and dbt's models up to some relations (schema.table): no job, gate or version."""
+    def session(self, as_of: str | None = None):
+        """What a run holds on to, without a run."""
         from orchestration.resources import Session
         from regulars.home import Home
 
         self.prepare()
         home = Home.at(self.root)
+        _ = home.settings
         home.prepare()
         home.export()
-        session = Session(home, "test", as_of)
+        return Session(home, "test", as_of)
+
+    def load(self, as_of: str | None = None):
+        """The loader alone: landed files into the raw zone and the ledger; returns the session."""
+        session = self.session(as_of)
         session.remember_settings()
         session.load(list(session.tables.values()))
+        return session
+
+    def load_count(self) -> int:
+        return len(self.session().ledger.loads())
+
+    def build(self, *relations: str, as_of: str | None = None) -> None:
+        """Loader, control tables and dbt's models up to some relations (schema.table): no job, gate or version."""
+        session = self.load(as_of)
         session.write_control({"requested_as_of_date": as_of, "again_from_date": None, "again_until_date": None})
         names = {relation.split(".")[1] for relation in relations}
         # What fits write is there before anything that reads it.
         if fitted := needed_fits(session.manifest, names):
-            self._build_up_to(home, {read for fit in fitted for read in fit.reads})
+            self._build_up_to(session.home, {read for fit in fitted for read in fit.reads})
             for fit in fitted:
                 session.fit(fit)
-        self._build_up_to(home, names)
+        self._build_up_to(session.home, names)
 
     @staticmethod
     def _build_up_to(home, models: set[str]) -> None:
@@ -228,6 +241,14 @@ def contents(place: Place) -> dict[str, tuple]:
             for (name,) in names
             if name not in RUN_LOGS
         }
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items) -> None:
+    """With -n 2 --dist loadgroup: tests of a module share its homes and so a worker; golden cases share nothing."""
+    for item in items:
+        path = item.path.relative_to(PROJECT)
+        item.add_marker(pytest.mark.xdist_group(item.nodeid if path.parts[1] == "golden" else str(path)))
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ import sys
 from datetime import date
 from pathlib import Path
 
-import duckdb
 import pytest
 from conftest import PROJECT, orders
 
@@ -43,11 +42,10 @@ def test_a_version_of_a_customer_holds_until_the_next_one(place):
         "a,,Bonn\n"
         "b,2024-05-01T22:00:00Z,Jena\n",
     )
-    assert place.refresh_here().exit == 0
-    with duckdb.connect(place.root / "build" / "regulars_build.duckdb", read_only=True) as build:
-        found = build.execute(
-            "select city, valid_from_date, valid_to_date from restricted.int_customer_history order by city"
-        ).fetchall()
+    place.build("restricted.int_customer_history")
+    found = place.query_build(
+        "select city, valid_from_date, valid_to_date from restricted.int_customer_history order by city"
+    )
     assert found == [
         ("Bonn", None, date(2024, 4, 1)),
         ("Jena", date(2024, 5, 2), None),

@@ -132,19 +132,19 @@ def fails_to_write(*arguments):
     raise OSError(28, "No space left on device")
 
 
-@pytest.mark.parametrize("broken", [("_Writer._put", fails_to_write), ("WAREHOUSE", "nowhere/warehouse.duckdb")],
-                         ids=["Parquet", "copy"])  # fmt: skip
-def test_what_cannot_be_written_leaves_the_last_version(place, monkeypatch, broken):
+def test_what_cannot_be_written_leaves_the_last_version(place, monkeypatch):
+    """Neither Parquet, nor the copy of the marts."""
     place.land("shop/order_lines.csv", orders(5))
     assert place.refresh_here().exit == 0
     last = (place.root / "published").resolve()
     place.land("shop/order_lines.csv", orders(6))
-    with monkeypatch.context() as patch:
-        patch.setattr(f"orchestration.version.{broken[0]}", broken[1])
-        refused = place.refresh_here()
-    assert refused.exit == 2, refused.messages
-    assert "the published warehouse can't be written" in "".join(refused.messages)
-    assert (place.root / "published").resolve() == last
-    assert not list((place.root / "versions").glob(".*"))
+    for name, broken in (("_Writer._put", fails_to_write), ("WAREHOUSE", "nowhere/warehouse.duckdb")):
+        with monkeypatch.context() as patch:
+            patch.setattr(f"orchestration.version.{name}", broken)
+            refused = place.refresh_here()
+        assert refused.exit == 2, refused.messages
+        assert "the published warehouse can't be written" in "".join(refused.messages)
+        assert (place.root / "published").resolve() == last
+        assert not list((place.root / "versions").glob(".*"))
     assert place.refresh_here().exit == 0
     assert place.query("select count(*) from core.fct_orders") == [(6,)]
