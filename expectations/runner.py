@@ -35,7 +35,7 @@ SITE = "regulars"
 UNDISTURBED = {"isolation_level": "AUTOCOMMIT", "skip_autocommit_rollback": True}
 
 
-# Imported by Great Expectations for a kind of expectation that compares distributions; half of its import takes place there.
+# Imported by Great Expectations for a kind of expectation that compares distributions: half of its import time.
 SELDOM_USED = ("altair", "scipy.stats")
 
 

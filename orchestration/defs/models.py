@@ -41,7 +41,7 @@ class Translator(DagsterDbtTranslator):
 
 
 def part(name: str, manifest: dict[str, Any], select: str, exclude: str = "") -> dg.AssetsDefinition:
-    """One part of the graph as assets; tests across relations are checks, rules of one are counted when all is built."""
+    """One part of the graph as assets; tests across relations are checks, rules of one are counted at the end."""
     translator = Translator()
 
     @dbt_assets(manifest=manifest, select=select, exclude=exclude, name=name, dagster_dbt_translator=translator)
