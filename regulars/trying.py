@@ -168,11 +168,13 @@ def lacking(model: Model, columns: Mapping[str, str] | None = None) -> list[Lack
         listed = {}
     else:
         found += _of_entry(model, entry, yml)
-        listed = {column["name"]: column for column in entry.get("columns") or []}
+        listed = {column["name"]: column for column in _named_columns(entry)}
         # Of models that are not published, a yml lists the columns that need words.
         for name, kind in (columns or {}).items() if model.is_mart else ():
             if name not in listed:
-                found.append(Lack(yml, f"column {name} is not listed", f"write `- {_column(name, kind)}`, described"))
+                found.append(
+                    Lack(yml, f"column {name} is not listed", f"write `- {_column_yml(name, kind)}`, described")
+                )
     if model.is_mart:
         found += _of_labels(model, [*listed, *(name for name in columns or {} if name not in listed)])
     return found
@@ -194,7 +196,7 @@ def _of_entry(model: Model, entry: Mapping[str, Any], yml: str) -> Iterator[Lack
             "the model has no description",
             "write which question it answers, where its formula comes from, and its grain",
         )
-    columns = entry.get("columns") or []
+    columns = _named_columns(entry)
     if model.is_mart and not columns:
         yield Lack(yml, "no columns are listed", "write name, data_type and description of each under `columns:`")
     for column in columns:
@@ -215,6 +217,11 @@ def _of_entry(model: Model, entry: Mapping[str, Any], yml: str) -> Iterator[Lack
             f"no rule {KEY_RULE}",
             f"write `- {KEY_RULE}: {{arguments: {{columns: [the columns of its grain]}}}}` under `data_tests:`",
         )
+
+
+def _named_columns(entry: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Columns of a yml; what has no name dbt refuses by itself."""
+    return [column for column in entry.get("columns") or [] if isinstance(column, dict) and "name" in column]
 
 
 def _of_labels(model: Model, columns: Sequence[str]) -> Iterator[Lack]:
@@ -240,7 +247,7 @@ def _says(text: Any) -> bool:
     return isinstance(text, str) and bool(text.strip())
 
 
-def _column(name: str, kind: str) -> str:
+def _column_yml(name: str, kind: str) -> str:
     """A column of a yml, to be described."""
     quoted = f'"{kind}"' if "," in kind else kind
     return f'{{name: {name}, {f"data_type: {quoted}, " if kind else ""}description: ""}}'
@@ -260,7 +267,7 @@ def example_yml(model: Model, columns: Mapping[str, str] | None = None) -> str:
         lines += ["    config:", f"      meta: {{owner: {owner}, p: {model.folder}{needs}}}"]
     lines.append("    columns:  # of each: what low and high mean, and NULL")
     columns = columns or {"customer_id": "varchar"}
-    lines += [f"      - {_column(name, kind if model.is_mart else '')}" for name, kind in columns.items()]
+    lines += [f"      - {_column_yml(name, kind if model.is_mart else '')}" for name, kind in columns.items()]
     key = next(iter(columns))
     lines += ["    data_tests:", f"      - {KEY_RULE}: {{arguments: {{columns: [{key}]}}}}  # the columns of its grain"]
     return "\n".join(lines) + "\n"
