@@ -9,16 +9,17 @@ import contextlib
 import json
 import os
 import queue
+import shutil
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
-from orchestration.warehouse import Warehouse
+from orchestration.warehouse import RESTRICTED, Warehouse
 from regulars.errors import UserError
 from regulars.home import Home, code_hash
 from regulars.settings import project_root
@@ -32,6 +33,7 @@ RESULTS = ("LogSeedResult", "LogModelResult", "LogTestResult", "LogSnapshotResul
 
 
 PREVIEW_ROWS = 5
+STATE = "int_state"  # what the build was made of; without it, the next refresh rebuilds everything
 
 
 @dataclass(frozen=True)
@@ -56,11 +58,38 @@ class TestOutcome:
     query: str | None = None
 
 
-def _arguments(home: Home) -> list[str]:
+@dataclass(frozen=True)
+class Trial:
+    """One model, built by itself on what the build holds.
+
+    Attributes:
+        fault: dbt's message where the model could not be built.
+        seconds: what the model took.
+        columns: type by name; also where only the contract stopped the model.
+        rows: the first rows.
+        row_count: all of them.
+        tests: its data tests, and those whose other relations are its ancestors.
+        failing: by test that failed, the first rows that break it.
+        absent: relations that the model reads and the build does not hold: name -> model, seed or source.
+        is_build_whole: whether the next refresh can go on with the build.
+    """
+
+    fault: str | None = None
+    seconds: float = 0
+    columns: Mapping[str, str] = field(default_factory=dict)
+    rows: Sequence[tuple] = ()
+    row_count: int = 0
+    tests: Sequence[TestOutcome] = ()
+    failing: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    absent: Mapping[str, str] = field(default_factory=dict)
+    is_build_whole: bool = True
+
+
+def _arguments(home: Home, target: Path | None = None) -> list[str]:
     return [
         "--project-dir", str(project_root()),
         "--profiles-dir", str(project_root()),
-        "--target-path", str(home.dbt_target),
+        "--target-path", str(target or home.dbt_target),
         "--vars", json.dumps(home.settings.dbt_vars(), sort_keys=True),
     ]  # fmt: skip
 
@@ -255,6 +284,116 @@ def _outcome(node: Any, **found: Any) -> TestOutcome:
     )
 
 
+def try_model(home: Home, model: str, selection: Sequence[str], row_limit: int) -> Trial:
+    """Build one model and run its data tests, as somebody by hand does: the next refresh does not count on it.
+
+    dbt parses into a folder of its own, so that a refresh never takes a model that was only tried for its own. One
+    invocation: a second one takes half a second to read the project.
+
+    Args:
+        selection: what dbt selects.
+        row_limit: rows to return, of the model and of each test that failed.
+    """
+    from dbt.cli.main import dbtRunner
+
+    home.export()
+    target = home.trial_target
+    target.mkdir(parents=True, exist_ok=True)
+    parsed, tried = (folder / "partial_parse.msgpack" for folder in (home.dbt_target, target))
+    if parsed.exists() and not (tried.exists() and tried.stat().st_mtime >= parsed.stat().st_mtime):
+        shutil.copyfile(parsed, tried)
+    options = ["--cache-selected-only", "--indirect-selection", "buildable", "--exclude-resource-type", "unit_test"]
+    with _by_hand():
+        try:
+            run = dbtRunner().invoke([*QUIET, "build", *_arguments(home, target), *options, "--select", *selection])
+            return _trial(run, model, tried, row_limit)
+        finally:
+            if model == STATE:
+                _drop_state()
+            _close()
+
+
+def _drop_state() -> None:
+    """Built by hand, it would vouch for a build that no refresh knows; dbt's database must be open."""
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+
+    environment = DuckDBConnectionManager._ENV
+    if environment is not None and environment.conn is not None:
+        environment.conn.cursor().execute(f"drop table if exists {RESTRICTED}.{STATE}")
+
+
+@contextlib.contextmanager
+def _by_hand() -> Iterator[None]:
+    """What runs within is no refresh to dbt: see macros/incremental.sql."""
+    mark = os.environ.pop("REGULARS_REFRESH", None)
+    try:
+        yield
+    finally:
+        if mark is not None:
+            os.environ["REGULARS_REFRESH"] = mark
+
+
+def _trial(run: Any, model: str, parsed: Path, row_limit: int) -> Trial:
+    """What came of a trial; dbt's database must be open."""
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+
+    results = _results(run)
+    broken = [result for result in results if str(result.status) in ("error", "runtime error")]
+    of_model = next((result for result in results if result.node.name == model), None)
+    others = [result for result in broken if result.node.resource_type != "test" and result is not of_model]
+    if run.exception or of_model is None or others:
+        told = [str(run.exception)] if run.exception else [result.message for result in others]
+        return Trial(fault="\n".join(told) or "dbt found nothing to build")
+    node = of_model.node
+    cursor = DuckDBConnectionManager._ENV.conn.cursor()
+    relation, fault, absent = node.relation_name, None, {}
+    if of_model in broken:
+        fault, relation = of_model.message, None
+        absent = _absent(cursor, node, parsed)
+        if "enforced contract" in fault and not absent:
+            relation = f"({node.compiled_code}\n)"
+    columns, rows, row_count = {}, [], 0
+    if relation:
+        rows = cursor.execute(f"select * from {relation} limit {row_limit}").fetchall()
+        columns = {name: str(kind).lower() for name, kind, *_ in cursor.description}
+        row_count = cursor.execute(f"select count(*) from {relation}").fetchone()[0]
+    tests = [result for result in results if result.node.resource_type == "test" and str(result.status) != "skipped"]
+    failing = {
+        result.node.name: _texts(cursor.execute(f"select * from ({result.node.compiled_code}\n) limit {row_limit}"))
+        for result in tests
+        if result.failures
+    }
+    # The name is spelt out: to bind a parameter DuckDB imports pandas, a third of a second.
+    held = cursor.execute(f"select count(*) from duckdb_tables() where table_name = '{STATE}'").fetchone()[0]
+    is_whole = model != STATE and bool(held)
+    outcomes = [_test_outcome(result) for result in tests]
+    return Trial(fault, of_model.execution_time, columns, rows, row_count, outcomes, failing, absent, is_whole)
+
+
+def _absent(cursor: Any, node: Any, parsed: Path) -> dict[str, str]:
+    """Relations that a model reads and the build does not hold, with what they are."""
+    from dbt.contracts.graph.manifest import Manifest
+
+    manifest = Manifest.from_msgpack(parsed.read_bytes())
+    held = {
+        row
+        for kind in ("table", "view")
+        for row in cursor.execute(f"select database_name, schema_name, {kind}_name from duckdb_{kind}s()").fetchall()
+    }
+    read = [manifest.nodes.get(key) or manifest.sources.get(key) for key in node.depends_on.nodes]
+    return {
+        parent.name: str(parent.resource_type)
+        for parent in read
+        if parent is not None and (parent.database, parent.schema, parent.identifier) not in held
+    }
+
+
+def _texts(cursor: Any) -> list[str]:
+    """Rows of a query, each as one line."""
+    names = [column[0] for column in cursor.description]
+    return [", ".join(f"{n}={v}" for n, v in zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
 def site(home: Home) -> Path:
     """dbt's documentation of every model and column, as one file; returns its path.
 
@@ -309,6 +448,4 @@ def failing_rows(home: Home, test: TestOutcome, limit: int = 5) -> list[str]:
     if not test.query or any(node.name == test.relation and node.schema == "restricted" for node in nodes):
         return []
     with Warehouse(home).connect(read_only=True) as connection:
-        cursor = connection.execute(f"select * from ({test.query}) limit {limit}")
-        names = [column[0] for column in cursor.description]
-        return [", ".join(f"{n}={v}" for n, v in zip(names, row, strict=True)) for row in cursor.fetchall()]
+        return _texts(connection.execute(f"select * from ({test.query}) limit {limit}"))

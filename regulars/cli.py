@@ -165,6 +165,26 @@ def _headline(code: Exit) -> str:
     }.get(code, "An unexpected fault: nothing was published, the last version is untouched.")
 
 
+@app.command("try")
+def try_(
+    model: Annotated[str, typer.Argument(help="A model of the project, such as customer_rfm.")],
+    home: HomeOption = None,
+    rows: Annotated[int, typer.Option(min=1, help="How many rows to show.")] = 10,
+) -> None:
+    """Build one model on a refreshed home, run its rules and show its first rows; nothing is published.
+
+    Exit status: 0 sound; 3 a rule fails; 2 its files lack something, or it can't be built; 1 a fault.
+    """
+    from regulars.trying import run_trial
+
+    try:
+        code = run_trial(console, Home.at(home), model, rows)
+    except UserError as error:
+        errors.print("[bold red]This model can't be tried: nothing was published.[/]", escape(str(error)), sep="\n")
+        raise typer.Exit(Exit.UNUSABLE) from error
+    raise typer.Exit(code)
+
+
 @app.command()
 def demo(home: HomeOption = None) -> None:
     """Put a year of a grocery chain (Complete Journey) into the landing zone of a home of its own."""

@@ -108,6 +108,11 @@ class Home:
         return self.build / "dbt"
 
     @property
+    def trial_target(self) -> Path:
+        """dbt's artifacts of `regulars try`."""
+        return self.build / "try"
+
+    @property
     def versions(self) -> Path:
         """Published versions; `published` points to the newest."""
         return self.root / "versions"
