@@ -156,8 +156,7 @@ class Control:
         self.warehouse.replace_tables(self._tables({"check_results": rows}))
         with self.warehouse.connect() as connection:
             connection.execute(
-                "update restricted.control__run set seconds = ?",
-                [(datetime.now(UTC) - started).total_seconds()],
+                f"update restricted.control__run set seconds = {(datetime.now(UTC) - started).total_seconds()}"
             )
 
 

@@ -19,6 +19,7 @@ from typing import Any
 
 import duckdb
 
+from orchestration.reading.base import quoted
 from orchestration.warehouse import RESTRICTED, Warehouse
 from regulars.errors import UserError
 from regulars.home import Home, code_hash
@@ -250,8 +251,11 @@ def _rule_outcomes(invocations: Sequence[str]) -> dict[str, int]:
     if environment is None or environment.conn is None:
         return {}
     with contextlib.suppress(duckdb.CatalogException):
-        query = "select test_id, failing_row_count from restricted.rule_outcomes where invocation_id = ?"
-        return dict(environment.conn.cursor().execute(query, list(invocations[:1])).fetchall())
+        query = (
+            "select test_id, failing_row_count from restricted.rule_outcomes"
+            f" where invocation_id = {quoted(invocations[0])}"
+        )
+        return dict(environment.conn.cursor().execute(query).fetchall())
     return {}
 
 
@@ -430,8 +434,8 @@ def inspect(node: Any) -> Inspection:
         return Inspection(None, None)
     cursor = DuckDBConnectionManager._ENV.conn.cursor()
     found = cursor.execute(
-        "select estimated_size from duckdb_tables() where database_name = ? and schema_name = ? and table_name = ?",
-        [node.database, node.schema, node.name],
+        f"select estimated_size from duckdb_tables() where database_name = {quoted(node.database)}"
+        f" and schema_name = {quoted(node.schema)} and table_name = {quoted(node.name)}"
     ).fetchone()
     preview = None
     if node.fqn[1] == "marts" and found:

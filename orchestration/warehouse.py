@@ -15,7 +15,7 @@ import duckdb
 
 from orchestration.contract import Table
 from orchestration.ledger import Ledger
-from orchestration.reading.base import identifier, limit_engine, located, quoted
+from orchestration.reading.base import identifier, limit_engine, literal, located, quoted
 from regulars.errors import UserError, in_short
 from regulars.home import Home
 
@@ -179,5 +179,6 @@ class Warehouse:
             connection.execute(f"insert into {name} by name select * from handed_over")
             connection.unregister("handed_over")
         elif rows:
-            marks = ", ".join("?" for _ in columns)
-            connection.executemany(f"insert into {name} values ({marks})", rows)
+            # Spelt out as text, which the column's type reads: to bind parameters DuckDB imports pandas.
+            values = ", ".join(f"({', '.join(map(literal, row))})" for row in rows)
+            connection.execute(f"insert into {name} values {values}")

@@ -31,9 +31,8 @@ def shifts(
         steps: how far apart moments are asked for, and ever closer where it changed between two.
     """
     asked = connection.execute(
-        f"select moment, {added} from generate_series(cast(? as timestamp), cast(? as timestamp), interval {steps[0]})"
-        " as times (moment) order by moment",
-        [first, last],
+        f"select moment, {added} from generate_series(timestamp '{first}', timestamp '{last}', interval {steps[0]})"
+        " as times (moment) order by moment"
     ).fetchall()
     found = asked[:1]
     for (before, shift), (after, other) in pairwise(asked):

@@ -88,6 +88,11 @@ def quoted(text: object) -> str:
     return "'" + str(text).replace("'", "''") + "'"
 
 
+def literal(value: object) -> str:
+    """A value as SQL: a text literal that a column's type reads, or NULL."""
+    return "null" if value is None else quoted(value)
+
+
 def located(path: Path) -> str:
     """A path as a SQL text literal for the engine's readers, which take brackets and stars for a pattern."""
     return quoted(re.sub(r"([*?\[])", r"[\1]", str(path)))
