@@ -332,7 +332,7 @@ def dev(
 
 @app.command()
 def docs(home: HomeOption = None) -> None:
-    """Write docs/source_contract.md and dbt's documentation of every model and column (docs/dbt/index.html)."""
+    """Write docs/source_contract.md, docs/commands.md, and dbt's documentation of all models (docs/dbt/index.html)."""
     from regulars.settings import project_root
 
     place = Home.at(home)
@@ -341,8 +341,22 @@ def docs(home: HomeOption = None) -> None:
     from orchestration.documentation import write
     from orchestration.resources import load_manifest
 
-    for path in write(place, load_manifest(place), project_root() / "docs"):
+    folder = project_root() / "docs"
+    page = folder / "commands.md"
+    page.write_text(commands_page())
+    for path in [page, *write(place, load_manifest(place), folder)]:
         console.print(escape(str(path)))
+
+
+def commands_page() -> str:
+    """Markdown of every command and option, as their help says."""
+    from typer.cli import get_docs_for_click
+
+    command = typer.main.get_command(app)
+    return (
+        get_docs_for_click(obj=command, ctx=typer.Context(command, info_name="regulars"), name="regulars").strip()
+        + "\n"
+    )
 
 
 @app.command()
