@@ -83,23 +83,17 @@ def to_raw_zone(folder: str) -> None:
 
 def contract_check(folder: str) -> None:
     """The contract's exceptions of order lines: the model's own SQL on the loaded lines."""
-    from datetime import UTC, datetime
-
     from dbt.cli.main import dbtRunner
 
     from orchestration.dbt import _arguments, _close
-    from orchestration.landing import Landing
-    from orchestration.ledger import Ledger
-    from orchestration.warehouse import Warehouse
+    from orchestration.resources import Session
 
-    home, manifest, tables = home_at(folder)
-    from orchestration.control import Control
-
-    ledger, landing, warehouse = Ledger(home), Landing(home, tables), Warehouse(home)
-    ledger.remember_settings({"till": landing.settings("till")})
-    for table in tables.values():
-        warehouse.create_raw_relations([table], ledger)
-    Control(home, manifest).write(landing, ledger, "benchmark", None, datetime.now(UTC))
+    home, _, tables = home_at(folder)
+    session = Session(home, "benchmark", None)
+    session.remember_settings()
+    warehouse = session.warehouse
+    warehouse.create_raw_relations(list(tables.values()), session.ledger)
+    session.write_control({})
     union, exceptions = "int_order_lines__unioned", "int_order_lines__exceptions"
     dbtRunner().invoke(["--quiet", "run", "--select", f"+{union}", *_arguments(home)])
     dbtRunner().invoke(["--quiet", "compile", "--select", exceptions, *_arguments(home)])

@@ -38,7 +38,7 @@ BEFORE = {"core", "quality", "restricted", "seeds"}
 SHARED = {
     "int_as_of_date", "int_data_span", "int_months", "int_customer_days", "int_customer_purchases", "int_persons",
 }  # fmt: skip
-EARLIER = {"accepted", "exceptions", "identity", "quality", "sales", "unions"}  # folders
+EARLIER = {"accepted", "exceptions", "identity", "quality", "sales"}  # folders
 # What the peer's two analyses are here, with the aggregates that they read.
 PEER_RFM = ("int_customer_days", "int_customer_purchases", "customer_rfm")
 PEER_COHORTS = ("int_customer_days", "cohort_retention")
