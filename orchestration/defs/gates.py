@@ -1,6 +1,7 @@
 """The two gates: Great Expectations suites as blocking checks on the assets they guard; and outcomes as a table."""
 
 import json
+from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from itertools import groupby
 
@@ -108,6 +109,22 @@ def outcomes(after: Sequence[dg.AssetKey]) -> dg.AssetsDefinition:
             session = refresh.session
             session.control.write_outcomes(session.outcomes, session.started)
         failed = [outcome for outcome in session.outcomes if not outcome.is_passed]
-        return dg.MaterializeResult(metadata={"dagster/row_count": len(session.outcomes), "warnings": len(failed)})
+        return dg.MaterializeResult(
+            metadata={
+                "dagster/row_count": len(session.outcomes),
+                "warnings": len(failed),
+                "by relation": dg.MetadataValue.md(_by_relation(session.outcomes)),
+            }
+        )
 
     return write
+
+
+def _by_relation(outcomes: Sequence[CheckOutcome]) -> str:
+    """Outcomes of each relation's rules and expectations, as a Markdown table."""
+    lines = ["| relation | rules | failed |", "|---|---|---|"]
+    counts = Counter(outcome.checked_relation or "" for outcome in outcomes)
+    for relation, count in sorted(counts.items()):
+        names = [o.check_name for o in outcomes if (o.checked_relation or "") == relation and not o.is_passed]
+        lines.append(f"| {relation} | {count} | {', '.join(names)} |")
+    return "\n".join(lines)
