@@ -33,7 +33,7 @@ def test_dbt_unit_tests(corner_shop):
     )  # fmt: skip
     assert done.returncode == 0, done.stdout
     # By name: dbt counts the hook at the start of a run as one more that passed.
-    assert len(re.findall(r"PASS \w+::\w+", done.stdout)) == unit_tests_written(), done.stdout
+    assert len(re.findall(r"PASS \w+::\w+", done.stdout)) == unit_tests_written() >= 25, done.stdout
     assert "WARN=0 ERROR=0" in done.stdout
     assert "Deprecated" not in done.stdout
 
