@@ -21,6 +21,10 @@ from orchestration.resources import Refresh, again, current_home, load_manifest
 from regulars.doctor import check_source_systems
 
 
+# A run that is started once more after its process died begins with the first step: gates count within one run.
+WHOLE = {"dagster/retry_strategy": "ALL_STEPS"}
+
+
 @dg.logger(description="For the command line: steps as they start.")
 def progress_logger(_: dg.InitLoggerContext) -> logging.Logger:
     """The logger that the command line listens to."""
@@ -51,6 +55,7 @@ def _build(stamp: str, settings: str) -> dg.Definitions:
     refresh = dg.define_asset_job(
         "refresh",
         selection=dg.AssetSelection.all(),
+        tags=WHOLE,
         executor_def=dg.in_process_executor,
         description="Landing zone to published warehouse, or nothing.",
     )
@@ -58,6 +63,7 @@ def _build(stamp: str, settings: str) -> dg.Definitions:
         "backfill",
         selection=dg.AssetSelection.all(),
         config=again(current_home()),
+        tags=WHOLE,
         executor_def=dg.in_process_executor,
         description="A refresh that makes chosen months' orders again from what was loaded, though nothing changed.",
     )

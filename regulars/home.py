@@ -32,6 +32,11 @@ nux:
 concurrency:
   runs:
     max_concurrent_runs: 1
+# A run whose process died is started once more; one that a gate or bad input stopped is not.
+run_retries:
+  enabled: true
+  max_retries: 1
+  retry_on_asset_or_op_failure: false
 event_log_storage:
   module: orchestration.event_log
   class: LocalEventLog

@@ -44,7 +44,8 @@ def run_refresh(home: Home, asked: Mapping[str, Any], on_step: Callable[[str], N
         result = job.execute_in_process(
             instance=dg.DagsterInstance.get(),
             raise_on_error=False,
-            tags={STARTED_BY: "command_line"},
+            # Whoever called the command line starts it again, or does not.
+            tags={STARTED_BY: "command_line", "dagster/max_retries": "0"},
             run_config={
                 "loggers": {"progress": {"config": {}}},
                 "resources": {"refresh": {"config": dict(asked)}},

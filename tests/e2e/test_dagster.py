@@ -92,6 +92,22 @@ def test_dagster_dev_answers(shop):
     assert {"jobName": "refresh", "status": "SUCCESS"} in data["runsOrError"]["results"]
 
 
+def test_a_run_whose_process_died_is_started_once_more_and_a_stopped_one_is_not(shop):
+    from orchestration.definitions import build
+
+    Home.at(shop.root).export()
+    job = build().resolve_job_def("refresh")
+    with dg.DagsterInstance.get() as instance:
+        died = instance.create_run_for_job(job)
+        assert died.tags["dagster/retry_strategy"] == "ALL_STEPS"
+        instance.report_run_failed(died)
+        assert instance.get_run_by_id(died.run_id).tags["dagster/will_retry"] == "true"
+        typed = instance.create_run_for_job(job, tags={"dagster/max_retries": "0"})
+        instance.report_run_failed(typed)
+        assert instance.get_run_by_id(typed.run_id).tags["dagster/will_retry"] == "false"
+        assert not instance.run_retries_retry_on_asset_or_op_failure
+
+
 def test_schedule_and_sensor_start_the_same_job(shop):
     Home.at(shop.root).export()
     from orchestration.definitions import build
