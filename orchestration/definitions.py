@@ -20,7 +20,6 @@ from orchestration.fitting import FITTED
 from orchestration.resources import Refresh, again, current_home, load_manifest
 from regulars.doctor import check_source_systems
 
-
 # A run that is started once more after its process died begins with the first step: gates count within one run.
 WHOLE = {"dagster/retry_strategy": "ALL_STEPS"}
 

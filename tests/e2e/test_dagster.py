@@ -99,7 +99,7 @@ def test_a_run_whose_process_died_is_started_once_more_and_a_stopped_one_is_not(
     job = build().resolve_job_def("refresh")
     with dg.DagsterInstance.get() as instance:
         died = instance.create_run_for_job(job)
-        assert died.tags["dagster/retry_strategy"] == "ALL_STEPS"
+        assert job.tags["dagster/retry_strategy"] == "ALL_STEPS"
         instance.report_run_failed(died)
         assert instance.get_run_by_id(died.run_id).tags["dagster/will_retry"] == "true"
         typed = instance.create_run_for_job(job, tags={"dagster/max_retries": "0"})
