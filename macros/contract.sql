@@ -66,7 +66,7 @@ select 1 as source_system
      tests see no graph: there the union is what is given for the canonical source. #}
   {%- if entity == 'order_lines' -%}
     {{ ref('int_order_lines__unioned') }}
-  {%- elif execute and not graph.nodes -%}
+  {%- elif execute and model.resource_type == 'unit_test' -%}
     {{ source('canonical', entity) }}
   {%- else -%}
     ({{ union_sources(entity) }})
