@@ -44,8 +44,9 @@ test: $(READY) ## everything that proves Regulars, in minutes
 prove: $(READY) ## what takes longer: many kills, many readers, big data
 	$(BIN)/python -m pytest -m prove
 
-lint: $(READY) ## ruff, sqlfluff, dbt-bouncer
+lint: $(READY) ## ruff, mypy, sqlfluff, dbt-bouncer
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	$(BIN)/mypy
 	$(BIN)/python tests/lint.py
 
 format: $(READY) ## let the tools put the layout right

@@ -233,7 +233,8 @@ def main(work: Path) -> None:
             elif request["do"] == "validate":
                 answer = runner.validate(request["gate"], request["suites"], request["database"], request["marts"])
             else:
-                answer = runner.build_docs(Path(request["target"]))
+                runner.build_docs(Path(request["target"]))
+                answer = None
             reply = {"answer": answer}
         except Exception as error:
             reply = {"error": f"{type(error).__name__}: {error}"}

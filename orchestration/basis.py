@@ -41,7 +41,7 @@ class Basis:
     def is_that_of(self, built: str | None) -> bool:
         """Whether a build that was made on `built` can be gone on with; a new source system changes nothing of it."""
         with contextlib.suppress(TypeError, ValueError, KeyError):
-            before = json.loads(built)
+            before = json.loads(built or "")
             same = all(self.declared.get(system, hash_) == hash_ for system, hash_ in before["declared"].items())
             return same and before["rules"] == self.rules
         return False

@@ -14,7 +14,7 @@ import hashlib
 import json
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -123,8 +123,8 @@ def _check_address(sqlalchemy, address: str, settings: DatabaseSettings, home: H
 
 
 def _innermost(error: BaseException) -> BaseException:
-    while error.__cause__ or error.__context__:
-        error = error.__cause__ or error.__context__
+    while cause := error.__cause__ or error.__context__:
+        error = cause
     return error
 
 
@@ -291,7 +291,12 @@ def _marks(rows) -> list[str]:
     ]
 
 
-_KINDS = {"datetime": datetime.fromisoformat, "date": date.fromisoformat, "decimal": Decimal, "int": int}
+_KINDS: dict[str, Callable[[str], Any]] = {
+    "datetime": datetime.fromisoformat,
+    "date": date.fromisoformat,
+    "decimal": Decimal,
+    "int": int,
+}
 
 
 def _encoded(value: Any) -> list[str]:

@@ -66,6 +66,7 @@ class GateWorker:
 
     def _send(self, request: Mapping[str, Any]) -> dict[str, Any] | None:
         """The reply to a request; None where the process has died."""
+        assert self.process.stdin and self.process.stdout  # both are pipes
         try:
             self.process.stdin.write(json.dumps(request) + "\n")
             self.process.stdin.flush()

@@ -111,7 +111,7 @@ class Loader:
                 stat.st_size,
                 stat.st_mtime_ns,
             )
-            content_hash = standing["content_hash"] if untouched else self.hash_of(landed.path, stat)
+            content_hash = standing["content_hash"] if standing and untouched else self.hash_of(landed.path, stat)
         except OSError as error:
             raise UserError(
                 f"this file can't be read: {error.strerror}", file=landed.file, remedy="Make it readable."
@@ -157,6 +157,7 @@ class Loader:
         if arrival.file_id in readings:
             outcome = readings[arrival.file_id].result()
         else:
+            assert twin  # what is not read now was entered before
             outcome = Reading(
                 twin["rows_in"],
                 twin["rejected"],

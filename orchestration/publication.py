@@ -147,7 +147,7 @@ class Publication:
         versions = self.versions()
         present = self.home.published.resolve().name
         kept = {present, *(version.path.name for version in versions[: max(2, self.home.settings.keep_versions)])}
-        kept |= {version.previous for version in versions if version.path.name == present}
+        kept |= {version.previous or "" for version in versions if version.path.name == present}
         for path in self.home.versions.glob("[!.]*"):
             if path.name not in kept:
                 shutil.rmtree(path, ignore_errors=True)

@@ -74,7 +74,7 @@ def _dead(home: Home, instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
 
 
 def _records(
-    instance: dg.DagsterInstance, count: int | None = None, statuses: Sequence[STATUS] = ()
+    instance: dg.DagsterInstance, count: int | None = None, statuses: Sequence[dg.DagsterRunStatus] = ()
 ) -> list[dg.RunRecord]:
     """Runs of the jobs that refresh, newest first."""
     found = [

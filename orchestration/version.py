@@ -76,8 +76,8 @@ def write_version(
     with Warehouse(home).connect(read_only=True) as build, _copied(home.marts, folder / WAREHOUSE):
         build.execute("set preserve_insertion_order = false")
         with Workers(build, WRITERS) as workers:
-            written = [workers.submit(writer.write, relation) for relation in relations]
-            written = [future.result() for future in written]
+            futures = [workers.submit(writer.write, relation) for relation in relations]
+            written = [future.result() for future in futures]
     rows = {relation.full_name: count for relation, (count, _) in zip(relations, written, strict=True)}
     with duckdb.connect(str(folder / WAREHOUSE)) as connection:
         limit_engine(connection, home.engine)
@@ -230,6 +230,7 @@ class _Writer:
 
 def _within(relation: Relation, month: str) -> str:
     """SQL that is true for the rows of a month (YYYY-MM); all rows lie in one, dates of facts are never unknown."""
+    assert relation.month
     column = identifier(relation.month)
     return f"{column} >= date '{month}-01' and {column} < date '{month}-01' + interval 1 month"
 

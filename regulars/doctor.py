@@ -75,7 +75,7 @@ def _packages(_: Home) -> Finding:
     lock = (project_root() / "requirements.lock").read_text()
     wrong = []
     for name in WATCHED:
-        wanted = re.search(rf"^{re.escape(name)}==(\S+)", lock, re.MULTILINE)[1]
+        (wanted,) = re.findall(rf"^{re.escape(name)}==(\S+)", lock, re.MULTILINE)
         try:
             found = version(name)
         except PackageNotFoundError:

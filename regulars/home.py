@@ -366,8 +366,7 @@ class Fingerprint:
 def _hash(known: Mapping[str, list], path: Path, stat: os.stat_result) -> str:
     """A file's SHA-256; `known` (path -> size, time, hash) spares reading it, where it has that size and time."""
     seen = known.get(str(path))
-    same = seen and seen[:2] == [stat.st_size, stat.st_mtime_ns]
-    return seen[2] if same else hash_file(path)
+    return seen[2] if seen and seen[:2] == [stat.st_size, stat.st_mtime_ns] else hash_file(path)
 
 
 def code_hash() -> str:

@@ -330,13 +330,13 @@ def _fault(model: Model, home: Home, trial: Trial) -> UserError:
             file=model.shown(model.sql),
             remedy=f"Run `regulars {command} --home {home.root}` first.",
         )
-    lines = [line for line in trial.fault.splitlines() if line.strip() and not line.lstrip().startswith("> ")]
+    lines = [line for line in (trial.fault or "").splitlines() if line.strip() and not line.lstrip().startswith("> ")]
     text = textwrap.dedent("\n".join(lines[1:] if OF_MODEL.match(lines[0]) else lines))
     if "Could not set lock" in text:
         return UserError(text, file=str(home.build), remedy="Close the program that holds the build database.")
     if is_out_of_room(text):
         return out_of_room(text, str(home.build))
-    named = PROJECT_FILE.search(trial.fault)
+    named = PROJECT_FILE.search(trial.fault or "")
     compiled = home.trial_target / "compiled" / "regulars" / model.shown(model.sql)
     is_filled_in = lines[0].startswith("Runtime Error in model") and compiled.exists()
     return UserError(

@@ -65,7 +65,9 @@ def published_warehouse(
                 ).fetchall()
             rows = session.publication.publish(
                 relations(session.manifest),
-                describe(session.home, session.run_id, str(as_of) if as_of else None, session.ledger.loads()),
+                describe(
+                    session.home, session.run_id, str(as_of) if as_of else None, [*map(dict, session.ledger.loads())]
+                ),
                 session.run_id,
                 lambda folder: session.gates.ask(do="docs", target=str(folder)),
                 is_full=refresh.full,

@@ -318,6 +318,8 @@ class _Holdout:
         dates = connection.execute(
             "select holdout_days, learning_days from intermediate.int_clv_holdout_dates"
         ).fetchone()
+        self.days: int
+        self.learning_days: int
         self.days, self.learning_days = dates or (0, 0)
         self.enough = variables["clv_rival_minimum_customers"]
 
@@ -339,7 +341,8 @@ class _Holdout:
             return found
         found["mean"] = np.full(int(inside.sum()), mean)
         of = self._of(self.earlier, segment)
-        people, days = Counter(), Counter()  # one segment's cells, or all segments' together
+        people: Counter[tuple[int, int]] = Counter()
+        days: Counter[tuple[int, int]] = Counter()  # one segment's cells, or all segments' together
         for repeats, silence, count, sum_of_days in zip(
             *(self.earlier[name][of] for name in ("repeat_band", "silence_band", "customer_count", "order_day_count")),
             strict=True,

@@ -283,9 +283,9 @@ def _split(task: Task, names: list[str], given: dict[str, str], delimiter: str) 
                             for name, key in given.items()
                         }
                         sink.write(f"{line}\x01{json.dumps(texts)}\n")
-        texts = ", ".join(f"(texts ->> {quoted(pointer(name))}) as {identifier(name)}" for name in given)
+        columns = ", ".join(f"(texts ->> {quoted(pointer(name))}) as {identifier(name)}" for name in given)
         task.connection.execute(
-            f"create temp table split as select line, {texts} from read_csv({located(copy)}, "
+            f"create temp table split as select line, {columns} from read_csv({located(copy)}, "
             "columns = {line: 'bigint', texts: 'json'}, auto_detect = false, header = false, "
             "delim = '\x01', quote = '', escape = '')"
         )

@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 import charset_normalizer
 
@@ -29,7 +29,7 @@ def opened(path: Path, file: str) -> Iterator[BinaryIO]:
     """
     try:
         with gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb") as stream:
-            yield stream
+            yield cast(BinaryIO, stream)
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise UserError(
             f"this is no whole gzip file: {error}",

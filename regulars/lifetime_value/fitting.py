@@ -176,8 +176,8 @@ def _coarser(customers: Customers) -> Customers:
     key = (customers.x.astype(np.int64) * width + bins[0]) * width + bins[1]
     of = np.unique(key, return_inverse=True)[1]
     weight = np.bincount(of, customers.weight)
-    means = (np.bincount(of, customers.weight * value) / weight for value in (customers.x, customers.t_x, customers.T))
-    return Customers(*means, weight)
+    x, t_x, age = (np.bincount(of, customers.weight * v) / weight for v in (customers.x, customers.t_x, customers.T))
+    return Customers(x, t_x, age, weight)
 
 
 def _newton(start: Any, likelihood: Callable, has_prior: bool):

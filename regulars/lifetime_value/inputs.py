@@ -25,7 +25,7 @@ class Customers:
     x: np.ndarray
     t_x: np.ndarray
     T: np.ndarray
-    weight: np.ndarray = field(default=None)  # type: ignore[assignment]
+    weight: np.ndarray = field(default=None)  # type: ignore[arg-type]  # filled in by __post_init__
 
     def __post_init__(self) -> None:
         arrays = {name: np.atleast_1d(np.asarray(getattr(self, name), dtype=float)) for name in ("x", "t_x", "T")}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import numpy as np
 
@@ -30,7 +30,7 @@ class Model:
 
     def with_parameters(self, values: np.ndarray) -> Any:
         """The same kind of model with other parameters."""
-        return replace(self, **{name: float(value) for name, value in zip(self.NAMES, values, strict=True)})
+        return replace(cast(Any, self), **{name: float(value) for name, value in zip(self.NAMES, values, strict=True)})
 
 
 class OrderModel(Model):

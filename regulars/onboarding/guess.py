@@ -129,7 +129,7 @@ def map_columns(entity: str, header: list[str]) -> dict[str, str]:
     needed = [column for column, about in contract()[entity]["columns"].items() if about.get("required")]
     for _, _, column, name in sorted(offers):
         holder = next((taken for taken, used in chosen.items() if used == name), None)
-        if column in needed and column not in chosen and holder not in needed:
+        if column in needed and column not in chosen and holder is not None and holder not in needed:
             del chosen[holder]
             chosen[column] = name
     return chosen

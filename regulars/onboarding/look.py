@@ -112,9 +112,10 @@ def _sheets(connection, path: Path, view: str) -> list[Look]:
 def _delimited(connection, path: Path, view: str, form: str, work: Path) -> Look:
     encoding = text.detect_encoding(path, path.name, None)
     first = text.first_line(path, path.name, encoding).rstrip("\r\n")
-    delimiter = "\t" if form == "tsv" else max(",;\t|", key=first.count)
+    separator = "\t" if form == "tsv" else max(",;\t|", key=first.count)
+    delimiter: str | None = separator
     look = Look(path, None, [], view, form, encoding, delimiter)
-    if not first.count(delimiter):
+    if not first.count(separator):
         look.notes.append("columns are set apart by blanks: a plain CSV is landed instead")
         delimiter = None
     if delimiter is None or form == "txt":

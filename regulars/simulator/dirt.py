@@ -107,7 +107,7 @@ def _answers(plan: Plan, out: Path, truth) -> None:
     total = sum(1 for path in folder.glob("part-*.jsonl") for _ in path.open(encoding="utf-8"))
     sample = {"customer_id": "99999999", "responded_at": f"{plan.end} 10:00:00", "survey": "quarterly", "metric": "nps",
               "score": 5, "scale_min": 0, "scale_max": 10, "comment": "Herr Heimlich, 13987654321"}  # fmt: skip
-    spoilt = {
+    spoilt: dict[str, dict[str, object]] = {
         "unknown_code": {"metric": "mood"},
         "value_out_of_range": {"score": 99},
         "required_missing": {"survey": None},
