@@ -153,8 +153,8 @@ class Control:
     def write_outcomes(self, outcomes: Sequence[CheckOutcome], started: datetime) -> None:
         """Write what the gates and tests of this run found, and how long it took until here."""
         rows = [asdict(outcome) for outcome in outcomes]
-        self.warehouse.replace_tables(self._tables({"check_results": rows}))
         with self.warehouse.connect() as connection:
+            self.warehouse.replace_tables(self._tables({"check_results": rows}), connection=connection)
             connection.execute(
                 f"update restricted.control__run set seconds = {(datetime.now(UTC) - started).total_seconds()}"
             )

@@ -39,7 +39,7 @@ def _build(stamp: str, settings: str) -> dg.Definitions:
     manifest = load_manifest(current_home())
 
     landed = ingest.landed_tables(list(tables(manifest).values()))
-    control = ingest.control_tables(manifest, sorted(landed.keys))
+    control = ingest.control_tables(sorted(landed.keys))
     incoming = models.part("incoming_models", manifest, models.INCOMING, exclude=models.CLOSING)
     fitted = [fits.fit_asset(fit) for fit in FITTED]
     marts = models.part("mart_models", manifest, models.MARTS, exclude=f"{models.INCOMING} {models.CLOSING}")

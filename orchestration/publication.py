@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -60,8 +61,11 @@ class Publication:
             self.check_pointer()
             fresh.mkdir(parents=True)
             last = None if is_full else self.home.published.resolve()
-            rows, contents = write_version(self.home, fresh, relations, last)
-            docs(fresh / "data_docs")
+            # Another process writes them meanwhile.
+            with ThreadPoolExecutor(1) as beside:
+                pages = beside.submit(docs, fresh / "data_docs")
+                rows, contents = write_version(self.home, fresh, relations, last)
+                pages.result()
             content = {
                 **manifest,
                 "number": 1 + max((each.number for each in self.versions()), default=0),

@@ -126,9 +126,10 @@ class Session:
             for node in self.manifest["sources"].values()
             if node["source_name"] == FITS and node["name"] in fit.writes
         }
-        with self.warehouse.connect(read_only=True) as connection:
-            rows = {name: [] for name in fit.writes} | fit.run(connection, self.home.settings.all_vars())
-        self.warehouse.replace_tables({name: (columns[name], rows[name]) for name in fit.writes}, schema=FITS)
+        rows: dict[str, Rows] = {name: [] for name in fit.writes}
+        with self.warehouse.connect() as connection:
+            rows |= fit.run(connection, self.home.settings.all_vars())
+            self.warehouse.replace_tables({name: (columns[name], rows[name]) for name in rows}, FITS, connection)
         return rows
 
     @cached_property

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import duckdb
 
 from orchestration.contract import Table
+from orchestration.fitting.base import Rows
 from orchestration.ledger import Ledger
 from orchestration.reading.base import identifier, limit_engine, literal, located, quoted
 from regulars.errors import UserError, in_short
@@ -78,9 +78,10 @@ class Warehouse:
 
     def drop_marts(self, names: Sequence[str]) -> None:
         """Drop marts (`schema.table`) that are made anew next: their room in the file is used again."""
-        with self.connect() as connection:
-            for name in names:
-                connection.execute(f"drop table if exists {MARTS}.{name}")
+        if names:
+            with self.connect() as connection:
+                for name in names:
+                    connection.execute(f"drop table if exists {MARTS}.{name}")
 
     def built_on(self) -> str | None:
         """What the build rests on, as the refresh that finished it told; None where there is no whole build.
@@ -143,10 +144,13 @@ class Warehouse:
         return sum(load["rows_in"] - load["rejected"] for load in loads)
 
     def replace_tables(
-        self, tables: dict[str, tuple[Sequence[tuple[str, str]], Sequence[Sequence[Any]]]], schema: str = RESTRICTED
+        self,
+        tables: Mapping[str, tuple[Sequence[tuple[str, str]], Rows]],
+        schema: str = RESTRICTED,
+        connection: duckdb.DuckDBPyConnection | None = None,
     ) -> None:
-        """(Re)create several small tables of a schema."""
-        with self.connect() as connection:
+        """(Re)create several small tables of a schema, with an open connection or one of its own."""
+        with contextlib.nullcontext(connection) if connection else self.connect() as connection:
             connection.begin()
             for name, (columns, rows) in tables.items():
                 self._replace(connection, f"{schema}.{name}", columns, rows)
@@ -174,7 +178,7 @@ class Warehouse:
         connection.execute(
             f"create or replace table {name} ({', '.join(f'{column} {kind}' for column, kind in columns)})"
         )
-        if not isinstance(rows, list | tuple):  # an Arrow table
+        if not isinstance(rows, list | tuple):  # columns of NumPy
             connection.register("handed_over", rows)
             connection.execute(f"insert into {name} by name select * from handed_over")
             connection.unregister("handed_over")

@@ -32,6 +32,8 @@ for switch, value in {
 
 # Millions of objects stay until a refresh ends: by default a tenth of its time goes into collecting garbage.
 gc.set_threshold(50_000, 20, 50)
+# dbt's threads and Dagster's share one interpreter: the default has them take turns two hundred times a second.
+sys.setswitchinterval(0.05)
 
 app = typer.Typer(
     help="Know your regulars: turns a retailer's records into one trustworthy view of each customer.",
@@ -49,7 +51,7 @@ LandingOption = Annotated[
 STAGES = {
     "landing__databases": "read databases",
     "landing": "load files",
-    "control_tables": "load files",
+    "control__tables": "load files",
     "incoming_models_gate": "gate: what came in",
     "incoming_models": "check, identify, join",
     "mart_models_gate": "gate: marts",

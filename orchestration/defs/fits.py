@@ -4,6 +4,7 @@ import dagster as dg
 
 from orchestration.contract import FITS
 from orchestration.fitting import Fit
+from orchestration.fitting.base import row_count
 from orchestration.resources import Refresh, told
 
 
@@ -25,6 +26,8 @@ def fit_asset(fit: Fit) -> dg.AssetsDefinition:
         with told():
             rows = refresh.session.fit(fit)
         for spec in specs:
-            yield dg.MaterializeResult(asset_key=spec.key, metadata={"dagster/row_count": len(rows[spec.key.path[-1]])})
+            yield dg.MaterializeResult(
+                asset_key=spec.key, metadata={"dagster/row_count": row_count(rows[spec.key.path[-1]])}
+            )
 
     return run

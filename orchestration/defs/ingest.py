@@ -14,6 +14,7 @@ from regulars.errors import UserError
 
 DATABASES = dg.AssetKey(["landing", "databases"])
 LANDING_ZONE = dg.AssetKey(["landing", "files"])
+CONTROL_TABLES = dg.AssetKey([CONTROL, "tables"])
 
 
 @dg.asset(
@@ -93,16 +94,16 @@ def landed_tables(tables: Sequence[Table]) -> dg.AssetsDefinition:
     return load
 
 
-def control_tables(manifest: dict, ingested: Sequence[dg.AssetKey]) -> dg.AssetsDefinition:
+def control_tables(ingested: Sequence[dg.AssetKey]) -> dg.AssetsDefinition:
     """The asset of the small tables that tell models about ledger, settings and run."""
-    specs = [
-        dg.AssetSpec([CONTROL, node["name"]], deps=ingested, group_name="ingest", description=node["description"])
-        for node in manifest["sources"].values()
-        if node["source_name"] == CONTROL and node["name"] != "check_results"
-    ]
 
-    @dg.multi_asset(specs=specs, name="control_tables")
-    def write(context: dg.AssetExecutionContext, refresh: Refresh):
+    @dg.asset(
+        key=CONTROL_TABLES,
+        deps=ingested,
+        group_name="ingest",
+        description="Ledger, settings and this run, as small tables (models/staging/control/_sources.yml).",
+    )
+    def write(context: dg.AssetExecutionContext, refresh: Refresh) -> None:
         with told():
             session = refresh.session
             built = session.warehouse.built_on()
@@ -114,7 +115,5 @@ def control_tables(manifest: dict, ingested: Sequence[dg.AssetKey]) -> dg.Assets
                     remedy="Run the whole job `refresh`, not a part of it.",
                 )
             session.write_control(refresh.asked)
-        for spec in specs:
-            yield dg.MaterializeResult(asset_key=spec.key)
 
     return write

@@ -4,12 +4,15 @@ from collections.abc import Container, Iterator
 from typing import Any
 
 import dagster as dg
-from dagster_dbt import DagsterDbtTranslator, dbt_assets
+from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, dbt_assets
 from dagster_dbt.asset_utils import get_updated_cli_invocation_params_for_context
 from dagster_dbt.core.dbt_cli_event import DbtCoreCliEventMessage
 
 from orchestration import dbt, warehouse
+from orchestration.contract import CONTROL
 from orchestration.control import CheckOutcome
+from orchestration.defs.gates import OUTCOMES
+from orchestration.defs.ingest import CONTROL_TABLES
 from orchestration.resources import Refresh, told
 from regulars.errors import Exit, is_out_of_room, out_of_room
 
@@ -24,8 +27,11 @@ class Translator(DagsterDbtTranslator):
     """Groups by layer; keys and lineage are dagster-dbt's own."""
 
     def get_asset_spec(self, manifest, unique_id, project) -> dg.AssetSpec:
-        """Put a node into its layer's group."""
+        """Put a node into its layer's group; the control tables, which are written at once, are one asset."""
         spec = super().get_asset_spec(manifest, unique_id, project)
+        source = manifest["sources"].get(unique_id)
+        if source and source["source_name"] == CONTROL and spec.key != OUTCOMES:
+            return spec.replace_attributes(key=CONTROL_TABLES)
         node = manifest["nodes"].get(unique_id)
         if node is None:
             return spec
@@ -43,7 +49,7 @@ class Translator(DagsterDbtTranslator):
 
 def part(name: str, manifest: dict[str, Any], select: str, exclude: str = "") -> dg.AssetsDefinition:
     """One part of the graph as assets; tests across relations are checks, rules of one are counted in the end."""
-    translator = Translator()
+    translator = Translator(DagsterDbtTranslatorSettings(enable_duplicate_source_asset_keys=True))
 
     @dbt_assets(manifest=manifest, select=select, exclude=exclude, name=name, dagster_dbt_translator=translator)
     def build(context: dg.AssetExecutionContext, refresh: Refresh) -> Iterator[Any]:

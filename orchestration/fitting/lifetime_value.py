@@ -9,7 +9,6 @@ from typing import Any
 
 import duckdb
 import numpy as np
-import pyarrow as pa
 
 from orchestration.fitting.base import Rows
 from regulars import lifetime_value as clv
@@ -105,7 +104,7 @@ class _Lifetime:
         return ["gamma_gamma", *(float(value) for value in self.spend.model.parameters)]
 
     def _parameters(self) -> Rows:
-        rows: Rows = []
+        rows: list = []
         for segment in self.segments:
             choice = self._choice(segment)
             discounted = None
@@ -116,7 +115,7 @@ class _Lifetime:
             rows.append((segment, choice.basis, *values))
         return rows
 
-    def _grid(self) -> pa.Table:
+    def _grid(self) -> dict[str, np.ndarray]:
         ages = _read(self.connection, "select * from fits.fit_clv_ages order by all")
         segment_of = ages["clv_segment"].astype(str)
         year, horizon, discounted = (np.full(len(segment_of), np.nan) for _ in range(3))
@@ -128,18 +127,16 @@ class _Lifetime:
             year[inside] = model.expected_orders_if_alive(12 * MONTH, x, age)
             horizon[inside] = model.expected_orders_if_alive(self.horizon, x, age)
             discounted[inside] = model.discounted_orders_if_alive(self.rate, x, age, self.horizon)
-        return pa.table(
-            {
-                "clv_segment": segment_of,
-                "repeat_count": ages["repeat_count"],
-                "age_days": ages["age_days"],
-                "order_days_12m": pa.array(year, from_pandas=True),
-                "order_days_horizon": pa.array(horizon, from_pandas=True),
-                "discounted_order_days": pa.array(discounted, from_pandas=True),
-            }
-        )
+        return {
+            "clv_segment": segment_of,
+            "repeat_count": ages["repeat_count"],
+            "age_days": ages["age_days"],
+            "order_days_12m": year,
+            "order_days_horizon": horizon,
+            "discounted_order_days": discounted,
+        }
 
-    def _intervals(self) -> pa.Table:
+    def _intervals(self) -> dict[str, np.ndarray]:
         ages = _read(
             self.connection,
             "select distinct clv_segment, repeat_count, age_days // 7 as age_weeks from fits.fit_clv_ages order by all",
@@ -158,24 +155,22 @@ class _Lifetime:
             low, high = tenth[inside] / 10, np.minimum((tenth[inside] + 1) / 10, 1)
             for place, time in ((0, 12 * MONTH), (2, self.horizon)):
                 ends[place, inside], ends[place + 1, inside] = clv.count_quantiles(model, time, x, age, low, high)
-        return pa.table(
-            {
-                "clv_segment": segment_of,
-                "repeat_count": repeated["repeat_count"],
-                "age_weeks": repeated["age_weeks"],
-                "alive_tenth": tenth,
-                "order_days_12m_low": pa.array(ends[0], from_pandas=True),
-                "order_days_12m_high": pa.array(ends[1], from_pandas=True),
-                "order_days_horizon_low": pa.array(ends[2], from_pandas=True),
-                "order_days_horizon_high": pa.array(ends[3], from_pandas=True),
-            }
-        )
+        return {
+            "clv_segment": segment_of,
+            "repeat_count": repeated["repeat_count"],
+            "age_weeks": repeated["age_weeks"],
+            "alive_tenth": tenth,
+            "order_days_12m_low": ends[0],
+            "order_days_12m_high": ends[1],
+            "order_days_horizon_low": ends[2],
+            "order_days_horizon_high": ends[3],
+        }
 
     def _record(self) -> tuple[Rows, Rows]:
         """Every fit with its errors and those of its rivals; and its tenths and cohorts."""
         holdout = _Holdout(self.connection, self.variables)
-        runs: Rows = []
-        groups: Rows = []
+        runs: list = []
+        groups: list = []
         tested = self._tested(holdout, ALL, None)
         for segment, choice in self.choices.items():
             inside = np.ones(len(self.segment_of), bool) if segment == ALL else self.segment_of == segment

@@ -8,7 +8,6 @@ import duckdb
 import numpy as np
 
 from orchestration.fitting.base import Rows
-from regulars.fits import attitudes
 
 
 def fit(connection: duckdb.DuckDBPyConnection, variables: Mapping[str, Any]) -> dict[str, Rows]:
@@ -16,6 +15,8 @@ def fit(connection: duckdb.DuckDBPyConnection, variables: Mapping[str, Any]) -> 
     cells = connection.execute("select * from fits.fit_loyalty_cells order by all").fetchnumpy()
     if int(cells["customer_count"][cells["is_known"].astype(bool)].sum()) < variables["loyalty_minimum_known"]:
         return {}
+    from regulars.fits import attitudes  # SciPy's linear algebra, on first use
+
     result = attitudes.estimate(
         attitudes.Cells(
             tier=cells["pyramid_tier"].astype(str),

@@ -7,7 +7,6 @@ import duckdb
 import numpy as np
 
 from orchestration.fitting.base import Rows
-from regulars.fits import needs
 
 
 def fit(connection: duckdb.DuckDBPyConnection, variables: Mapping[str, Any]) -> dict[str, Rows]:
@@ -19,6 +18,8 @@ def fit(connection: duckdb.DuckDBPyConnection, variables: Mapping[str, Any]) -> 
     categories, column = np.unique(sample["category"].astype(str), return_inverse=True)
     if len(customers) < variables["need_minimum_customers"] or len(categories) < 2:
         return {}
+    from regulars.fits import needs  # SciPy's clusters, on first use
+
     shares = np.zeros((len(customers), len(categories)))
     shares[row, column] = sample["sales_share"]
     try:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy import linalg, optimize
 
 from regulars.lifetime_value.dropout import BetaGeometric, NegativeBinomial
 from regulars.lifetime_value.inputs import Customers, added, refuse
@@ -202,6 +201,8 @@ def _newton(start: Any, likelihood: Callable, has_prior: bool):
     best, gradient, information = objective(theta)
     is_converged = False
     for _ in range(MOST_STEPS):
+        from scipy import linalg
+
         values, axes = linalg.eigh(information)
         # Uphill whatever the curvature, and never further than e^2 in one step.
         step = axes @ ((axes.T @ gradient) / np.maximum(np.abs(values), 1e-8 * max(1.0, np.abs(values).max())))
@@ -232,6 +233,8 @@ def _quasi_newton(start: Any, weight: float, value: Callable, has_prior: bool):
             found = value(start.with_parameters(np.exp(np.clip(at, -30, 30)))) - precision * (at @ at) / 2
         return -found / weight if np.isfinite(found) else 1e10
 
+    from scipy import optimize  # on first use: homes without repeaters fit nothing
+
     simplex = optimize.minimize(loss, np.log(start.parameters), method="Nelder-Mead",
                                 options={"maxiter": 4000, "maxfev": 4000, "xatol": 1e-9, "fatol": 1e-13})  # fmt: skip
     theta, step = simplex.x, 1e-4
@@ -250,6 +253,8 @@ def _quasi_newton(start: Any, weight: float, value: Callable, has_prior: bool):
 
 def _inverse(information: np.ndarray) -> np.ndarray:
     """Covariance; what is not identified gets a very large one."""
+    from scipy import linalg
+
     values, axes = linalg.eigh((information + information.T) / 2)
     return (axes / np.maximum(values, 1e-12)) @ axes.T
 
