@@ -39,7 +39,7 @@ docs: $(READY) ## the contract's page, and dbt's site of every model and column
 	@$(BIN)/regulars docs $(if $(REGULARS_HOME),,--home homes/complete_journey)
 
 test: $(READY) ## everything that proves Regulars, in minutes
-	$(BIN)/python -m pytest -n 2 --dist loadgroup --max-worker-restart 0 -m "not prove"
+	$(BIN)/python -m pytest -n 2 --dist loadfile --max-worker-restart 0 -m "not prove"
 
 prove: $(READY) ## what takes longer: many kills, many readers, big data
 	$(BIN)/python -m pytest -m prove

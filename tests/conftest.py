@@ -243,14 +243,6 @@ def contents(place: Place) -> dict[str, tuple]:
         }
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items) -> None:
-    """With -n 2 --dist loadgroup: tests of a module share its homes and so a worker; golden cases share nothing."""
-    for item in items:
-        path = item.path.relative_to(PROJECT)
-        item.add_marker(pytest.mark.xdist_group(item.nodeid if path.parts[1] == "golden" else str(path)))
-
-
 @pytest.fixture
 def place(tmp_path, parsed) -> Place:
     return Place(tmp_path / "home", parsed)
