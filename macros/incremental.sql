@@ -28,7 +28,7 @@
 {% endmacro %}
 
 {% macro as_built(model) %}
-  {# A model's rows as the last refresh left them. No ref: it is read before it is made again. Only where is_incremental_run(). #}
+  {# A model's rows as the last refresh left them. No ref: it is read before it is rebuilt. Only where is_incremental_run(). #}
   {%- set relation = built_relation(model) -%}
   {%- if relation is none -%}
     {{ exceptions.raise_compiler_error(model ~ " was never built: run the whole refresh with --full") }}

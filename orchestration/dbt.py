@@ -346,8 +346,8 @@ def _trial(run: Any, model: str, parsed: Path, row_limit: int) -> Trial:
     of_model = next((result for result in results if result.node.name == model), None)
     others = [result for result in broken if result.node.resource_type != "test" and result is not of_model]
     if run.exception or of_model is None or others:
-        told = [str(run.exception)] if run.exception else [result.message for result in others]
-        return Trial(fault="\n".join(told) or "dbt found nothing to build")
+        messages = [str(run.exception)] if run.exception else [result.message for result in others]
+        return Trial(fault="\n".join(messages) or "dbt found nothing to build")
     node = of_model.node
     cursor = DuckDBConnectionManager._ENV.conn.cursor()
     relation, fault, absent = node.relation_name, None, {}
@@ -367,7 +367,7 @@ def _trial(run: Any, model: str, parsed: Path, row_limit: int) -> Trial:
         for result in tests
         if result.failures
     }
-    # The name is spelt out: to bind a parameter DuckDB imports pandas, a third of a second.
+    # A literal: to bind a parameter DuckDB imports pandas, a third of a second.
     held = cursor.execute(f"select count(*) from duckdb_tables() where table_name = '{STATE}'").fetchone()[0]
     is_whole = model != STATE and bool(held)
     outcomes = [_test_outcome(result) for result in tests]

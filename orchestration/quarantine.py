@@ -73,7 +73,7 @@ class Quarantine:
                 """,
                 [source_system, entity],
             ).fetchall()
-        return [Group(*row) for row in ((*row[:-1], tuple(row[-1])) for row in rows)]
+        return [Group(*(*row[:-1], tuple(row[-1]))) for row in rows]
 
     def export(self, tables: Sequence[Table], folder: Path) -> list[tuple[Path, int]]:
         """Write rows for correction, one CSV per source system and table (UTF-8, as Excel opens it).

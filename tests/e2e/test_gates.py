@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from pathlib import Path
 
 import dagster as dg
 import pytest
-from conftest import call, orders
+from conftest import Place, call, orders
 
 from regulars.home import Home
 
@@ -31,6 +32,14 @@ def shop(new_place):
     place = new_place("gates")
     place.land("shop/order_lines.csv", orders(20))
     assert place.refresh_here().exit == 0
+    return place
+
+
+@pytest.fixture
+def copy_of_shop(shop, tmp_path) -> Place:
+    """For changed projects: what dbt parsed of them must not be left where the real one is parsed next."""
+    place = Place(tmp_path / "home", shop.parsed)
+    shutil.copytree(shop.root, place.root, symlinks=True)
     return place
 
 
@@ -89,15 +98,27 @@ def broken_test(project: Path) -> None:
     )
 
 
+def broken_rule(project: Path) -> None:
+    path = project / "models" / "marts" / "core" / "fct_orders.yml"
+    rule = '      - holds: {arguments: {condition: "net_sales_amount < 0"}}\n'
+    path.write_text(path.read_text().replace("    data_tests:\n", f"    data_tests:\n{rule}", 1))
+    assert rule in path.read_text()
+
+
 @pytest.mark.parametrize(
     ("breaks", "told"),
     [
         (broken_suite, ["marts.fct_orders.nobody_pays", '"order_id": "o', "Give it all away."]),
         (broken_test, ["assert_nobody_pays", "order_id=o", "What to do:"]),
+        (
+            broken_rule,
+            ["holds_fct_orders_net_sales_amount_0 on fct_orders: Got 20 results", "order_id=o", "What to do:"],
+        ),
     ],
-    ids=["mart gate", "dbt test"],
+    ids=["mart gate", "dbt test", "rule"],
 )
-def test_mart_gate_and_dbt_tests_stop(shop, project, breaks, told):
+def test_mart_gate_and_dbt_tests_stop(copy_of_shop, project, breaks, told):
+    shop = copy_of_shop
     before = fingerprint(shop.root / "published")
     breaks(project)
     stopped = call("refresh", "--home", shop.root, project=project)
@@ -105,6 +126,21 @@ def test_mart_gate_and_dbt_tests_stop(shop, project, breaks, told):
     for words in told:
         assert words in stopped.err, stopped.text
     assert "Traceback" not in stopped.text
+    assert fingerprint(shop.root / "published") == before
+
+
+def test_a_mart_that_breaks_its_contract_stops(copy_of_shop, project):
+    """Its yml declares another type than its query gives: found when the part of the graph is built."""
+    shop = copy_of_shop
+    before = fingerprint(shop.root / "published")
+    path = project / "models" / "marts" / "core" / "fct_orders.yml"
+    text = path.read_text()
+    path.write_text(text.replace("data_type: bigint", "data_type: integer", 1))
+    assert path.read_text() != text
+    stopped = call("refresh", "--home", shop.root, project=project)
+    assert stopped.exit == 1, stopped.text
+    assert "fct_orders does not keep its contract" in stopped.err
+    assert "declares [line_count integer], its query gives [line_count bigint]" in stopped.err
     assert fingerprint(shop.root / "published") == before
 
 
